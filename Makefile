@@ -1,0 +1,95 @@
+# Everything a contributor runs. A fresh machine needs Python 3.11 to 3.13 and make; the first target that needs
+# the environment creates it: .tools/ holds a pinned uv, uv fills .venv/ from uv.lock.
+#
+#   make test PYTHON=python3.12                    another interpreter
+#   make test UV_PROJECT_ENVIRONMENT=/tmp/venv     another place for the environment
+#   make test PYTEST_ARGS='-k retry -x'            some of the tests
+
+UV_VERSION := 0.13.9
+UV_PROJECT_ENVIRONMENT ?= .venv
+PYTHON ?=
+PYTEST_ARGS ?=
+
+# One line per generator: the module to run, a colon, the committed path that it rewrites.
+GENERATORS := services.kv.proto.generate:services/kv/proto tools.generate_scenario_reference:docs/scenario.md \
+  tools.generate_cli_reference:docs/cli.md tools.generate_readme_outputs:README.md
+
+# Every module under benchmarks/ but those that help another.
+BENCHMARKS := $(filter-out __init__ echo_load,$(basename $(notdir $(wildcard benchmarks/*.py))))
+
+# Half the length and the same outcome: in the live world time is real.
+SHORT := --set run.duration=38 --set faults.spike.at=8 --set faults.spike.for=5
+
+UV := .tools/bin/uv
+BIN := $(UV_PROJECT_ENVIRONMENT)/bin
+SYNCED := $(UV_PROJECT_ENVIRONMENT)/.synced
+
+export UV_PROJECT_ENVIRONMENT
+export UV_PYTHON_DOWNLOADS := never
+export UV_HTTP_TIMEOUT ?= 120
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo figures test check lint types imports generated fresh format bench real-parts crash-test clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+setup: $(SYNCED) ## create .venv from the lock file (every target does it by itself)
+
+demo: $(SYNCED) ## a retry storm and its cure, simulated and live, into runs/demo (two minutes)
+	$(BIN)/stormlab run retry-storm --variant naive --both $(SHORT) --out runs/demo/naive --force
+	$(BIN)/stormlab run retry-storm --variant budget --both $(SHORT) --out runs/demo/budget --force
+
+figures: $(SYNCED) ## the pictures of the README, from runs in both worlds
+	$(BIN)/stormlab compare retry-storm --variants naive,budget --both $(SHORT) --out runs/readme --force
+	@mkdir -p docs/images
+	cp runs/readme/naive/plots/load.png docs/images/retry-storm.png
+	cp runs/readme/plots/compare.png docs/images/retry-storm-cured.png
+
+test: $(SYNCED) ## the whole test suite
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+check: lint types imports fresh test ## everything that has to hold before a commit
+
+lint: $(SYNCED) ## ruff: rules and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(SYNCED) ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(SYNCED) ## the direction of imports
+	$(BIN)/lint-imports --no-logo
+
+generated: $(SYNCED) ## rewrite the committed files that are generated
+	@set -e; for generator in $(GENERATORS); do $(BIN)/python -m "$${generator%%:*}"; done
+
+fresh: generated ## generated files are what their generators write
+	@tools/unchanged $(foreach generator,$(GENERATORS),$(lastword $(subst :, ,$(generator))))
+
+format: $(SYNCED) ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(SYNCED) ## every program under benchmarks/
+	@set -e; for name in $(BENCHMARKS); do echo "== benchmarks.$$name"; $(BIN)/python -m "benchmarks.$$name"; done
+
+real-parts: ## the real Toxiproxy into .tools/bin (needs Go)
+	@tools/install-real-parts
+
+crash-test: $(SYNCED) ## kill the key-value service 200 times on the file log, then on PostgreSQL, and count what was lost
+	$(BIN)/python -m tests.services.kv.crash --kills 200
+	$(BIN)/python -m tests.services.kv.crash_postgres --rounds 40
+
+clean: ## remove what the targets made, the environments too
+	rm -rf $(UV_PROJECT_ENVIRONMENT) .tools runs dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(UV): tools/bootstrap.py
+	@python="$$(tools/find-python $(PYTHON))" && "$$python" tools/bootstrap.py $(UV_VERSION)
+	@touch $@
+
+$(SYNCED): pyproject.toml uv.lock $(UV)
+	@python="$$(tools/find-python $(PYTHON))" && UV_PYTHON="$$python" $(UV) sync --locked --all-extras
+	@touch $@

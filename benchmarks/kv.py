@@ -1,0 +1,211 @@
+"""What the key-value service costs: GET and PUT of 64 bytes, by durability and telemetry, next to a bare server.
+
+Each server is held to one core and the load to another. *Per CPU second* divides by the processor time that the server
+used, which is steady on a busy machine too; waiting for the disk is not in it, so compare durable writes by
+requests/s. Repeats are interleaved; the table shows medians, and the ratio to the bare server of the same run.
+
+    python benchmarks/kv.py [--seconds 1.5] [--repeats 5] [--connections 64]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import uvloop
+
+ROOT = Path(__file__).parent.parent
+HOST = "127.0.0.1"
+BARE = "bare server"
+VALUE = b"x" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A started server."""
+
+    port: int
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Caller(asyncio.Protocol):
+    """One kept-open connection that sends the same request again as soon as it is answered."""
+
+    def __init__(self, request: bytes, latencies: list[float]) -> None:
+        self._request, self._latencies = request, latencies
+        self._length: int | None = None
+        self._received = bytearray()
+        self._sent = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if self._length is None:
+            self._length = whole_length(self._received)
+        if self._length is not None and len(self._received) >= self._length:
+            self._received.clear()
+            self._length = None
+            self._latencies.append(time.perf_counter() - self._sent)
+            self._send()
+
+    def _send(self) -> None:
+        self._sent = time.perf_counter()
+        self._transport.write(self._request)
+
+    def stop(self) -> None:
+        self._transport.close()
+
+
+def whole_length(received: bytearray) -> int | None:
+    """Bytes of the answer that begins here; ``None`` while its head is not whole."""
+    head = received.find(b"\r\n\r\n")
+    if head < 0:
+        return None
+    if received[9:10] != b"2":
+        raise RuntimeError(f"answered {bytes(received[:200])!r}")
+    place = received.find(b"content-length: ", 0, head)
+    body = int(received[place + 16 : received.index(b"\r", place)]) if place >= 0 else 0
+    return head + 4 + body
+
+
+async def load(port: int, method: str, connections: int, seconds: float) -> list[float]:
+    """The latencies in s of all requests that were answered within ``seconds``."""
+    loop, latencies = asyncio.get_running_loop(), list[float]()
+    body = VALUE if method == "PUT" else b""
+    callers = []
+    for number in range(connections):
+        head = f"{method} /v1/key{number} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {len(body)}\r\n\r\n"
+        request = head.encode() + body
+        _, caller = await loop.create_connection(lambda request=request: Caller(request, latencies), HOST, port)  # type: ignore[misc]
+        callers.append(caller)
+    await asyncio.sleep(seconds)
+    for caller in callers:
+        caller.stop()
+    return latencies
+
+
+def main() -> None:
+    given = arguments()
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[-1]})
+    samples: dict[tuple[str, str], list[tuple[float, float, float, float]]] = defaultdict(list)
+    with ExitStack() as stack:
+        servers = {name: stack.enter_context(started(name, cores[0])) for name in VARIANTS}
+        for number in range(given.repeats):
+            for name, server in servers.items():
+                for method in ("PUT", "GET"):
+                    samples[name, method].append(measure(server, method, given))
+            print(f"\rrepeat {number + 1} of {given.repeats}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    print_table({key: tuple(map(statistics.median, zip(*each, strict=True))) for key, each in samples.items()})
+
+
+#: What is measured: settings of the service; the bare server has none.
+VARIANTS: dict[str, dict[str, str]] = {
+    BARE: {},
+    "kv, no telemetry": {"TLOG_DURABILITY": "never", "TELEMETRY": "off"},
+    "kv, in memory": {"TLOG_DURABILITY": "never"},
+    "kv, interval": {"TLOG_DURABILITY": "interval"},
+    "kv, durable": {"TLOG_DURABILITY": "always"},
+}
+
+
+@contextmanager
+def started(name: str, core: int) -> Iterator[Server]:
+    """The server of this name on this core, ended afterwards."""
+    with tempfile.TemporaryDirectory(dir=ROOT) as folder:
+        port = free_port()
+        program = ["benchmarks/bare_http.py", str(port)] if name == BARE else ["-m", "services.kv", "--port", str(port)]
+        environment = os.environ | {"TLOG_FILENAME": f"{folder}/kv.log"} | VARIANTS[name]
+        command = ["taskset", "-c", str(core), sys.executable, *program]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+        try:
+            wait_for(port)
+            yield Server(port, process.pid)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def measure(server: Server, method: str, given: argparse.Namespace) -> tuple[float, float, float, float]:
+    """Requests/s, requests per CPU second, median and 99th percentile in ms."""
+    used, start = server.cpu_seconds(), time.perf_counter()
+    latencies = uvloop.run(load(server.port, method, given.connections, given.seconds))
+    seconds, used = time.perf_counter() - start, server.cpu_seconds() - used
+    ordered = sorted(latencies)
+    return (
+        len(ordered) / seconds,
+        len(ordered) / used,
+        statistics.median(ordered) * 1e3,
+        ordered[len(ordered) * 99 // 100] * 1e3,
+    )
+
+
+def print_table(rows: dict[tuple[str, str], tuple[float, ...]]) -> None:
+    headings = ["requests/s", "per CPU second", "p50, ms", "p99, ms", "rate / bare", "per CPU / bare"]
+    print_row("", headings)
+    for (name, method), figures in rows.items():
+        bare = rows[BARE, method]
+        cells = [f"{figures[0]:,.0f}", f"{figures[1]:,.0f}", f"{figures[2]:.2f}", f"{figures[3]:.2f}"]
+        print_row(f"{method} {name}", [*cells, f"{figures[0] / bare[0]:.2f}", f"{figures[1] / bare[1]:.2f}"])
+    durable, memory = rows["kv, durable", "PUT"][0], rows["kv, in memory", "PUT"][0]
+    print(f"GET without telemetry / bare, per CPU: {ratio(rows, 'kv, no telemetry'):.2f} (goal >= 0.80)")
+    print(f"GET with telemetry / bare, per CPU: {ratio(rows, 'kv, in memory'):.2f} (goal >= 0.45)")
+    print(f"PUT durable / in memory, requests/s: {durable / memory:.2f} (goal >= 0.50)")
+
+
+def ratio(rows: dict[tuple[str, str], tuple[float, ...]], name: str) -> float:
+    return rows[name, "GET"][1] / rows[BARE, "GET"][1]
+
+
+def print_row(name: str, cells: list[str]) -> None:
+    print(f"{name:24}" + "".join(f"{cell:>16}" for cell in cells))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--connections", type=int, default=64, help="default: %(default)s")
+    return parser.parse_args()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int) -> None:
+    for _ in range(400):
+        try:
+            socket.create_connection((HOST, port), timeout=5).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit(f"no server answers at port {port}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""What a policy costs: µs per successful call on asyncio, next to a bare await and to libraries that do the same.
+
+All rows are timed in turn, several rounds in one process, and the best round of each counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Awaitable, Callable
+
+import stamina
+import tenacity
+from rich.console import Console
+from rich.table import Table
+
+from stormlab import Pipeline
+from stormlab.policies import (
+    AdaptiveThrottle,
+    AimdLimit,
+    BotocoreBudget,
+    Bulkhead,
+    CircuitBreaker,
+    ConsecutiveBreaker,
+    EnvoyBudget,
+    Fallback,
+    FinagleBudget,
+    GradientLimit,
+    GrpcBudget,
+    Hedge,
+    Policy,
+    Retry,
+    RetryBreaker,
+    RetryBudget,
+    RetryRatio,
+    Timeout,
+    VegasLimit,
+)
+
+CALLS, ROUNDS = 1000, 9
+ALONE: list[Policy] = [
+    Retry(),
+    RetryBudget(),
+    RetryRatio(),
+    FinagleBudget(),
+    GrpcBudget(),
+    BotocoreBudget(),
+    EnvoyBudget(),
+    RetryBreaker(),
+    ConsecutiveBreaker(),
+    CircuitBreaker(),
+    AdaptiveThrottle(),
+    Bulkhead(),
+    AimdLimit(),
+    VegasLimit(),
+    GradientLimit(),
+    Fallback(),
+    Timeout(),
+    Hedge(),
+]
+
+Call = Callable[[], Awaitable[object]]
+
+
+async def operation() -> int:
+    return 1
+
+
+async def with_asyncio_timeout() -> int:
+    async with asyncio.timeout(1):
+        return await operation()
+
+
+def rows() -> dict[str, Call]:
+    usual: list[Policy] = [Retry(), RetryBudget(), Timeout()]
+    pipelines = [Pipeline(policies, seed=1) for policies in ([], *([policy] for policy in ALONE), usual)]
+    return {
+        "bare await": operation,
+        **{str(pipeline): guarded(pipeline) for pipeline in pipelines},
+        "asyncio.timeout": with_asyncio_timeout,
+        "tenacity (3 retries, jitter)": tenacity.retry(
+            stop=tenacity.stop_after_attempt(4), wait=tenacity.wait_random_exponential(0.1, max=20)
+        )(operation),
+        "stamina (3 retries, jitter, limit)": stamina.retry(on=OSError, attempts=4, timeout=1)(operation),
+    }
+
+
+def guarded(pipeline: Pipeline) -> Call:
+    return lambda: pipeline.call(operation)
+
+
+async def seconds_for(call: Call) -> float:
+    began = time.perf_counter()
+    for _ in range(CALLS):
+        await call()
+    return time.perf_counter() - began
+
+
+def measure(timed: dict[str, Call]) -> dict[str, float]:
+    """µs per call, the best of all rounds."""
+    best = dict.fromkeys(timed, float("inf"))
+    gc.disable()
+    for _ in range(ROUNDS):
+        for name, call in timed.items():
+            best[name] = min(best[name], asyncio.run(seconds_for(call)) / CALLS * 1e6)
+    gc.enable()
+    return best
+
+
+def main() -> None:
+    costs = measure(rows())
+    theirs = costs["tenacity (3 retries, jitter)"]
+    table = Table("successful call", "µs", "÷ bare await", "÷ tenacity", title="Cost per call on asyncio")
+    for name, cost in costs.items():
+        table.add_row(name, f"{cost:.2f}", f"{cost / costs['bare await']:.0f}", f"{cost / theirs:.2f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

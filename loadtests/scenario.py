@@ -1,0 +1,290 @@
+"""The Locust file behind `stormlab run --live`: one user class per client of the scenario, with its policies.
+
+Open-loop clients start a greenlet for every precomputed arrival, whatever became of the earlier ones; latency counts
+from the intended start. What happened is written down request by request for the runner to judge.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import time
+from array import array
+from collections.abc import Callable, Iterator
+from itertools import cycle
+from typing import Any
+
+import gevent
+import numpy as np
+from gevent.pool import Pool
+from geventhttpclient.response import HTTPConnectionClosed
+from locust import User, task
+
+from loadtests.connections import Answer, Connections
+from stormlab.drivers.green import interpret
+from stormlab.effects import PLAIN, Request, Strategy
+from stormlab.live import plan as plans
+from stormlab.outcome import SUCCESS, Ending, Outcome, failure, overloaded
+from stormlab.policies import Scope, compose
+from stormlab.scenario.arrivals import arrival_times, load_factor
+from stormlab.scenario.disturbances import Block, Change
+from stormlab.scenario.model import Client, Closed, Scenario
+from stormlab.scenario.streams import stream
+from stormlab.telemetry import names
+
+#: Requests one client may have under way; more are dropped, which makes the run void.
+MOST_UNDER_WAY = 20_000
+
+PLAN = plans.read(os.environ[plans.ENVIRONMENT])
+SCENARIO = PLAN.scenario()
+
+
+class Journal:
+    """What one client did, as compact arrays."""
+
+    def __init__(self) -> None:
+        self.intended, self.sent, self.ended, self.tries = (array("d") for _ in range(4))
+        self.ending, self.attempts = array("q"), array("q")
+        self.under_way = 0
+        self.dropped = 0
+
+    def rows(self) -> plans.Rows:
+        return plans.Rows(
+            intended=np.array(self.intended),
+            sent=np.array(self.sent),
+            ended=np.array(self.ended),
+            tries=np.array(self.tries),
+            ending=np.array(self.ending, dtype=np.int64),
+            attempts=np.array(self.attempts, dtype=np.int64),
+            unfinished=self.under_way,
+            dropped=self.dropped,
+        )
+
+
+class Callee:
+    """The replicas of a service, called in turn."""
+
+    def __init__(self, urls: list[str], path: str) -> None:
+        self._replicas: Iterator[Connections] = cycle([Connections(url) for url in urls])
+        self._path = path
+
+    def attempt(self, request: Request, now: float) -> Outcome:
+        headers = f"{names.ATTEMPT_HEADER}: {request.attempt}\r\n"
+        if request.deadline is not None:
+            left = max(0.0, request.deadline - now)
+            headers += f"{names.DEADLINE_HEADER}: {left * 1000:.0f}\r\n"
+        try:
+            return outcome_of(next(self._replicas).get(self._path, headers))
+        except ConnectionRefusedError:
+            return failure("connection-refused")
+        except (OSError, HTTPConnectionClosed, ValueError):
+            return failure("connection-lost")
+
+
+def outcome_of(answer: Answer) -> Outcome:
+    """What an HTTP answer means to the policies."""
+    if answer.status < 400:
+        return SUCCESS
+    if answer.status in (429, 503):
+        return overloaded(_reason(answer.body), _seconds(answer.retry_after))
+    if answer.status >= 500:
+        return failure(f"http-{answer.status}")
+    return Outcome(Ending.INVALID, None, f"http-{answer.status}")
+
+
+def _reason(body: bytes) -> str:
+    try:
+        return str(json.loads(body).get("reason", "overloaded"))
+    except (ValueError, AttributeError):
+        return "overloaded"
+
+
+def _seconds(header: str) -> float | None:
+    try:
+        return float(header)
+    except ValueError:
+        return None
+
+
+class ScenarioUser(User):
+    """One client of the scenario."""
+
+    abstract = True
+    fixed_count = 1
+    client_name: str
+
+    def on_start(self) -> None:
+        self.client: Client = SCENARIO.clients[self.client_name]
+        self.journal = Journal()
+        self.callee = Callee(list(PLAN.targets[self.client.target]), "/v1/stormlab")
+        self.random = stream(PLAN.seed, "client", self.client_name, "edge")
+        self.scenario = SCENARIO
+        self.strategy = self._strategy(SCENARIO)
+        self.times = arrival_times(SCENARIO, self.client_name, PLAN.seed)
+
+    @task
+    def play(self) -> None:
+        self.epoch = PLAYERS.wait_for_start()
+        changes = [gevent.spawn(self._change, change) for change in _of_kind(SCENARIO, Change)]
+        pool = Pool(MOST_UNDER_WAY)
+        if isinstance(self.client.arrivals, Closed):
+            self._closed_loop(pool, self.client.arrivals)
+        else:
+            self._open_loop(pool)
+        pool.join(timeout=max(0.0, SCENARIO.run.duration + PLAN.grace - self.now()))
+        gevent.killall(changes)
+        self.journal.rows().write(PLAN.rows(self.client_name))
+        PLAYERS.finished(self)
+
+    def now(self) -> float:
+        """Scenario time in s."""
+        return time.monotonic() - self.epoch
+
+    def _open_loop(self, pool: Pool) -> None:
+        for intended in self.times.tolist():
+            self._sleep_until(intended)
+            if pool.free_count() < 1:
+                self.journal.dropped += 1
+                continue
+            pool.spawn(self._request, intended)
+
+    def _closed_loop(self, pool: Pool, closed: Closed) -> None:
+        think = closed.think_time.sampler(stream(PLAN.seed, "client", self.client_name, "think"))
+        present: set[int] = set()
+
+        def population() -> int:
+            return round(closed.users * load_factor(SCENARIO, self.client_name, self.now()))
+
+        def live(user: int) -> None:
+            while True:
+                gevent.sleep(think())
+                now = self.now()
+                if now >= SCENARIO.run.duration or user >= population():
+                    present.discard(user)
+                    return
+                self._request(now)
+
+        second = 0.0
+        while second < SCENARIO.run.duration:
+            for user in range(population()):
+                if user not in present:
+                    present.add(user)
+                    pool.spawn(live, user)
+            second += 1.0
+            self._sleep_until(min(second, SCENARIO.run.duration))
+
+    def _request(self, intended: float) -> None:
+        journal, sent = self.journal, self.now()
+        journal.under_way += 1
+        tries = 0
+
+        def operation(request: Request) -> Outcome:
+            nonlocal tries
+            tries += 1
+            now = self.now()
+            journal.tries.append(now)
+            return self.callee.attempt(request, now)
+
+        if self._blocked(sent):
+            outcome = Outcome(Ending.REFUSED, None, "blocked")
+        else:
+            outcome = interpret(self.strategy(sent, PLAIN), operation, self.now)
+        ended = self.now()
+        journal.under_way -= 1
+        journal.intended.append(intended)
+        journal.sent.append(sent)
+        journal.ended.append(ended)
+        journal.ending.append(plans.ENDINGS.index(outcome.ending))
+        journal.attempts.append(tries)
+        self._tell_locust(outcome, ended - intended)
+
+    def _tell_locust(self, outcome: Outcome, seconds: float) -> None:
+        self.environment.events.request.fire(
+            request_type="GET",
+            name=self.client_name,
+            response_time=seconds * 1000,
+            response_length=0,
+            exception=None if outcome.ok else RuntimeError(outcome.reason or outcome.ending.value),
+            context={},
+        )
+
+    def _blocked(self, now: float) -> bool:
+        shares = [
+            block.share
+            for block in _of_kind(SCENARIO, Block)
+            if block.target == self.client_name and block.at <= now < block.until
+        ]
+        return bool(shares) and self.random.random() < max(shares)
+
+    def _strategy(self, scenario: Scenario) -> Strategy:
+        random = stream(PLAN.seed, "client", self.client_name, "policies")
+        return compose(scenario.clients[self.client_name].policies, Scope(random=random, edge=self.client_name))
+
+    def _change(self, change: Change) -> None:
+        """Swap the policies when the scenario's clock says so, and back again."""
+        for moment in (change.at, change.until):
+            if moment >= SCENARIO.run.duration:
+                return
+            self._sleep_until(moment)
+            self._reconfigure()
+
+    def _reconfigure(self) -> None:
+        effective, now = SCENARIO, self.now()
+        for change in _of_kind(SCENARIO, Change):
+            if change.at <= now < change.until:
+                effective = effective.changed(change)
+        if effective.clients[self.client_name].policies != self.scenario.clients[self.client_name].policies:
+            self.strategy = self._strategy(effective)
+        self.scenario = effective
+
+    def _sleep_until(self, moment: float) -> None:
+        left = moment - self.now()
+        if left > 0:
+            gevent.sleep(left)
+
+
+def _of_kind(scenario: Scenario, kind: type[Any]) -> list[Any]:
+    return [one for one in (*scenario.faults, *scenario.interventions) if isinstance(one, kind)]
+
+
+def _settle_memory() -> None:
+    """Collect garbage now, keep the survivors out of it, and make full collections rare: each would hold up every
+    request that is due meanwhile, for up to half a second."""
+    gc.collect()
+    gc.freeze()
+    young, middle, _full = gc.get_threshold()
+    gc.set_threshold(young, middle, 1000)
+
+
+class Players:
+    """Lets all clients start at one moment, and ends Locust when the last has finished."""
+
+    def __init__(self, count: int) -> None:
+        self._waiting = count
+        self._playing = count
+
+    def wait_for_start(self) -> float:
+        self._waiting -= 1
+        if self._waiting == 0:
+            _settle_memory()
+            plans.announce(PLAN.ready, str(os.getpid()))
+        while not PLAN.go.exists():
+            gevent.sleep(0.02)
+        epoch = float(PLAN.go.read_text(encoding="utf-8"))
+        gevent.sleep(max(0.0, epoch - time.monotonic()))
+        return epoch
+
+    def finished(self, user: User) -> None:
+        self._playing -= 1
+        if self._playing == 0:
+            gevent.spawn(user.environment.runner.quit)
+        gevent.sleep(3600)
+
+
+PLAYERS = Players(len(SCENARIO.clients))
+
+USERS: list[Callable[..., Any]] = [
+    type(f"Client_{name.replace('-', '_')}", (ScenarioUser,), {"client_name": name}) for name in SCENARIO.clients
+]
+globals().update({user.__name__: user for user in USERS})

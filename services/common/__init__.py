@@ -1,0 +1,1 @@
+"""What the services share: emulated capacity, faults, settings, logs, metrics, serving."""

@@ -1,0 +1,161 @@
+"""Emulated capacity on asyncio: callers wait for one of ``c`` workers and hold it for a drawn service time."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.common.service_time import ServiceTime
+from services.common.station import Discipline, Station
+from stormlab.errors import BadInput, Overloaded
+
+MAX_WORKERS = 100_000
+MAX_SPEED = 1000.0
+
+
+class QueueFull(Overloaded):
+    """All workers are busy and the queue is full."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapacitySpec:
+    """What is emulated; ``workers`` of 0 switches the emulation off.
+
+    Args:
+        workers: concurrent services, 0 to 100,000.
+        service_time: distribution of one service.
+        queue_limit: waiting requests, 0 or more.
+        discipline: who is served next.
+        seed: of the stream the service times are drawn from.
+    """
+
+    workers: int
+    service_time: ServiceTime
+    queue_limit: int = 1000
+    discipline: Discipline = Discipline.FIFO
+    seed: int = 0
+
+
+class Capacity:
+    """The emulated workers of one service, with their counters since the start.
+
+    ``clock`` gives s; the default is the monotonic clock, finer than the milliseconds of some event loops.
+    """
+
+    def __init__(self, spec: CapacitySpec, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.spec = spec
+        self.clock = clock
+        rng = random.Random(f"{spec.seed}:service-time")
+        self._station: Station[asyncio.Future[float]] = Station(
+            workers=spec.workers,
+            draw=lambda: spec.service_time.sample(rng),
+            queue_limit=spec.queue_limit,
+            discipline=spec.discipline,
+        )
+        self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None
+        self.completions = 0
+        self.rejected = 0
+        self.wasted = 0
+        self.service_seconds = 0.0
+
+    @property
+    def emulated(self) -> bool:
+        return self.spec.workers > 0
+
+    @property
+    def workers(self) -> int:
+        return self._station.workers
+
+    @property
+    def speed(self) -> float:
+        return self._station.speed
+
+    @property
+    def waiting(self) -> int:
+        return self._station.waiting
+
+    @property
+    def busy(self) -> int:
+        return self._station.busy
+
+    @property
+    def per_second(self) -> float:
+        """Work that can be finished in a second now; 0 when nothing is emulated."""
+        return self.workers * self.speed / self.spec.service_time.mean
+
+    async def serve(self) -> float:
+        """Waits for a worker and for its service; the moment on the clock at which the service ended.
+
+        A caller that stops waiting leaves its work behind: it is served all the same, as in life.
+
+        Raises:
+            QueueFull: at once, when the queue has no room.
+        """
+        now = self.clock()
+        if not self.emulated:
+            return now
+        self._advance(now)
+        ticket: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        if not self._station.arrive(now, ticket):
+            self.rejected += 1
+            raise QueueFull("queue-full")
+        self._arm(now)
+        return await ticket
+
+    def completed(self, *, late: bool) -> None:
+        """Counts one request that was worked off; ``late`` when its caller's deadline had passed."""
+        self.completions += 1
+        self.wasted += late
+
+    def change(self, *, workers: int | None = None, speed: float | None = None) -> None:
+        """From now on ``workers`` (0 to 100,000) of ``speed`` (above 0, to 1000); ``None`` is as configured.
+
+        Raises:
+            BadInput: nothing is emulated, or a number is out of range.
+        """
+        if not self.emulated:
+            raise BadInput("no capacity is emulated: start the service with WORKERS of 1 or more")
+        workers = self.spec.workers if workers is None else workers
+        speed = 1.0 if speed is None else speed
+        if not 0 <= workers <= MAX_WORKERS:
+            raise BadInput(f"workers is {workers}; give 0 to {MAX_WORKERS}")
+        if not 0 < speed <= MAX_SPEED:
+            raise BadInput(f"speed is {speed}; give a number above 0 and at most {MAX_SPEED}")
+        now = self.clock()
+        self._advance(now)
+        self._station.resize(now, workers=workers, speed=speed)
+        self._arm(now)
+
+    def restore(self) -> None:
+        """Back to what was configured; nothing to do when nothing is emulated."""
+        if self.emulated:
+            self.change()
+
+    def _advance(self, now: float) -> None:
+        for finished in self._station.advance(now):
+            self.service_seconds += finished.service
+            if not finished.job.done():
+                finished.job.set_result(finished.at)
+
+    def _arm(self, now: float) -> None:
+        """Sets the one timer to the next completion, rounded up because some loops round timers to whole ms."""
+        due = self._station.next_at
+        if due == self._due:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due, self._timer = due, None
+        if due is not None:
+            delay = math.ceil(max(due - now, 0.0) * 1000) / 1000
+            self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
+
+    def _wake(self) -> None:
+        now = self.clock()
+        self._due = self._timer = None
+        self._advance(now)
+        self._arm(now)

@@ -1,0 +1,52 @@
+"""The emulated capacity in front of an ASGI application, and its figures for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import Metric
+
+from services.common.asgi import App, Receive, Scope, Send, refuse
+from services.common.capacity import Capacity, QueueFull
+from services.common.deadline import deadline_of
+from services.common.metrics import counter, gauge
+from stormlab.telemetry import names
+
+
+class CapacityGuard:
+    """Each request waits for an emulated worker, holds it, and only then reaches the inner application."""
+
+    def __init__(self, app: App, capacity: Capacity) -> None:
+        self._app, self._capacity = app, capacity
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        deadline = deadline_of(scope)
+        try:
+            at = await self._capacity.serve()
+        except QueueFull:
+            return await refuse(send, 503, "queue-full", "all workers are busy and the queue is full")
+        try:
+            return await self._app(scope, receive, send)
+        finally:
+            finished = at if self._capacity.emulated else self._capacity.clock()
+            self._capacity.completed(late=deadline is not None and finished > deadline)
+
+
+class CapacityMetrics:
+    """A Prometheus collector that reads the figures of one capacity when it is scraped."""
+
+    def __init__(self, capacity: Capacity, *, service: str) -> None:
+        self._capacity, self._service = capacity, service
+
+    def collect(self) -> Iterator[Metric]:
+        capacity, service = self._capacity, self._service
+        yield gauge(names.QUEUE_DEPTH, "requests waiting for a worker", service, capacity.waiting)
+        yield gauge(names.QUEUE_LIMIT, "requests that may wait", service, capacity.spec.queue_limit)
+        yield gauge(names.WORKERS_BUSY, "emulated workers at work", service, capacity.busy)
+        yield gauge(names.WORKERS, "emulated workers", service, capacity.workers)
+        yield gauge(names.SPEED, "speed of the workers, 1 as configured", service, capacity.speed)
+        yield gauge(names.CAPACITY, "requests per second that can be finished", service, capacity.per_second)
+        yield counter(names.COMPLETIONS, "requests worked off", service, capacity.completions)
+        yield counter(names.REJECTED, "requests refused because the queue was full", service, capacity.rejected)
+        yield counter(names.WASTED, "requests worked off after their deadline", service, capacity.wasted)
+        yield counter(names.SERVICE_SECONDS, "worker-seconds of finished work", service, capacity.service_seconds)

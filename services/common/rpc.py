@@ -1,0 +1,92 @@
+"""The guards of a service for gRPC: the same counts, bound, faults and emulated capacity that HTTP requests meet."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import grpc
+import grpc.aio
+
+from services.common.capacity import Capacity, QueueFull
+from services.common.faults import FaultKind, Faults
+from services.common.metrics import RequestCounts
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Behaviour: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
+
+
+class RpcRefused(Exception):
+    """The call ends with ``code`` and a message."""
+
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(slots=True, kw_only=True)
+class RpcGuard:
+    """Wraps the unary methods of a service.
+
+    Args:
+        limit: calls under way; more are refused.
+    """
+
+    counts: RequestCounts | None
+    faults: Faults
+    capacity: Capacity
+    limit: int
+    under_way: int = 0
+
+    def wrap(self, route: str, behaviour: Behaviour) -> Behaviour:
+        """``behaviour`` behind the guards; it ends a call by raising `RpcRefused`.
+
+        A caller that leaves does not stop the work: it is done all the same, as over HTTP.
+        """
+
+        async def guarded(request: Any, context: Context) -> Any:
+            start, status = time.monotonic(), grpc.StatusCode.CANCELLED
+            work = asyncio.ensure_future(self._work(route, behaviour, request, context, start))
+            try:
+                result = await asyncio.shield(work)
+                status = grpc.StatusCode.OK
+            except RpcRefused as refusal:
+                status = refusal.code
+                await context.abort(refusal.code, str(refusal))
+            except Exception:
+                status = grpc.StatusCode.INTERNAL
+                raise
+            finally:
+                if self.counts is not None:
+                    self.counts.count(route, "RPC", status.name, time.monotonic() - start)
+            return result
+
+        return guarded
+
+    async def _work(self, route: str, behaviour: Behaviour, request: Any, context: Context, start: float) -> Any:
+        left = context.time_remaining()
+        if self.under_way >= self.limit:
+            raise RpcRefused(grpc.StatusCode.RESOURCE_EXHAUSTED, "too-many-requests")
+        self.under_way += 1
+        try:
+            await self._strike(route)
+            at = await self.capacity.serve()
+            try:
+                return await behaviour(request, context)
+            finally:
+                finished = at if self.capacity.emulated else time.monotonic()
+                self.capacity.completed(late=left is not None and finished > start + left)
+        except QueueFull as error:
+            raise RpcRefused(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error)) from error
+        finally:
+            self.under_way -= 1
+
+    async def _strike(self, route: str) -> None:
+        struck = self.faults.struck(route=route, method="RPC") if self.faults.active else []
+        if delay := sum(spec.delay for spec in struck):
+            await asyncio.sleep(delay)
+        if any(spec.kind is FaultKind.ERROR for spec in struck):
+            raise RpcRefused(grpc.StatusCode.UNAVAILABLE, "fault-injected")

@@ -1,0 +1,100 @@
+"""A queueing station: ``c`` workers behind one bounded queue, as numbers in and numbers out.
+
+The station keeps its own time line. A job that waited starts at the very moment at which the worker before it became
+free, however late anybody notices, so late timers delay answers but never cost capacity: the station is an exact
+G/G/c/K queue fed by the arrivals it is told about.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+Job = TypeVar("Job")
+
+
+class Discipline(StrEnum):
+    """Who is next when a worker becomes free: the one that waited longest, or the newest."""
+
+    FIFO = "fifo"
+    LIFO = "lifo"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Generic[Job]):
+    """A job whose service ended at ``at`` (s) after ``service`` seconds on a worker."""
+
+    at: float
+    service: float
+    job: Job
+
+
+@dataclass(slots=True, kw_only=True)
+class Station(Generic[Job]):
+    """``c`` workers, a queue of at most ``queue_limit`` waiting jobs, and a clock that only its caller moves.
+
+    Args:
+        workers: how many jobs are served at the same time; 0 serves nothing.
+        draw: gives the next service time in s at speed 1.
+        queue_limit: waiting jobs, not counting those in service; 0 means that nothing ever waits.
+        speed: service times of jobs that start from now on are divided by it; above 0.
+    """
+
+    workers: int
+    draw: Callable[[], float]
+    queue_limit: int
+    discipline: Discipline = Discipline.FIFO
+    speed: float = 1.0
+    _queue: deque[Job] = field(default_factory=deque, repr=False)
+    _serving: list[tuple[float, int, float, Job]] = field(default_factory=list, repr=False)
+    _started: int = 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    @property
+    def busy(self) -> int:
+        return len(self._serving)
+
+    @property
+    def next_at(self) -> float | None:
+        """When the next job finishes, in s; ``None`` while all workers idle."""
+        return self._serving[0][0] if self._serving else None
+
+    def arrive(self, now: float, job: Job) -> bool:
+        """Takes ``job`` in at ``now`` and says so, unless the queue is full. First `advance` to the same ``now``."""
+        if self.busy < self.workers:
+            self._start(now, job)
+        elif self.waiting < self.queue_limit:
+            self._queue.append(job)
+        else:
+            return False
+        return True
+
+    def advance(self, now: float) -> list[Finished[Job]]:
+        """Everything that has finished up to ``now``, in order of time."""
+        finished: list[Finished[Job]] = []
+        while self._serving and self._serving[0][0] <= now:
+            at, _, service, job = heapq.heappop(self._serving)
+            finished.append(Finished(at, service, job))
+            self._fill(at)
+        return finished
+
+    def resize(self, now: float, *, workers: int, speed: float) -> None:
+        """From ``now`` on there are ``workers`` workers of ``speed``; services under way end as they were drawn."""
+        self.workers, self.speed = workers, speed
+        self._fill(now)
+
+    def _fill(self, now: float) -> None:
+        while self._queue and self.busy < self.workers:
+            self._start(now, self._queue.popleft() if self.discipline is Discipline.FIFO else self._queue.pop())
+
+    def _start(self, now: float, job: Job) -> None:
+        service = self.draw() / self.speed
+        self._started += 1
+        heapq.heappush(self._serving, (now + service, self._started, service, job))

@@ -1,0 +1,1 @@
+"""A durable key-value service in ports and adapters."""

@@ -1,0 +1,1 @@
+"""One readable experiment per phenomenon: a model, asserted claims, a figure whose title states the finding."""

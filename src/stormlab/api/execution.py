@@ -1,0 +1,128 @@
+"""Plays runs one after the other or in several processes, always in the same order and with the same figures."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from stormlab.errors import StormlabError
+from stormlab.scenario.model import Scenario
+from stormlab.scenario.result import Result
+
+#: How often the progress of other processes is looked at, in s.
+LOOK = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One run that is to be played: ``world`` is ``sim`` or ``live``, ``proxy`` is for the latter."""
+
+    scenario: Scenario
+    world: str
+    seed: int
+    proxy: str = "auto"
+
+
+#: Hears which run has come how far, as a share from 0 to 1.
+Progress: TypeAlias = Callable[[Job, float], None]
+
+
+class _Stopped(Exception):
+    """The parent process has lost interest."""
+
+
+def unheard(job: Job, share: float) -> None:
+    """The progress nobody wants to hear."""
+
+
+def execute(jobs: Sequence[Job], *, workers: int = 1, progress: Progress = unheard) -> Generator[Result, None, None]:
+    """The results of ``jobs``: simulations in up to ``workers`` processes, then live runs, which need the machine
+    for themselves, one by one.
+
+    Close the iterator (``contextlib.closing``) to stop what is under way.
+    """
+    simulations = [job for job in jobs if job.world == "sim"]
+    if min(workers, len(simulations)) > 1:
+        yield from _in_processes(simulations, workers, progress)
+    else:
+        yield from (_play(job, progress) for job in simulations)
+    yield from (_play(job, progress) for job in jobs if job.world == "live")
+
+
+def _play(job: Job, progress: Progress) -> Result:
+    def heard(share: float) -> None:
+        progress(job, share)
+
+    heard(0.0)
+    result = _run(job, heard)
+    heard(1.0)
+    return result
+
+
+def _run(job: Job, heard: Callable[[float], None]) -> Result:
+    """The worlds are imported here, because most commands need neither and live runs need much."""
+    if job.world == "live":
+        from stormlab import live
+
+        return live.run(job.scenario, seed=job.seed, progress=heard, proxy=job.proxy)
+    from stormlab import sim
+
+    return sim.run(job.scenario, seed=job.seed, progress=heard)
+
+
+def _in_processes(jobs: Sequence[Job], workers: int, progress: Progress) -> Generator[Result, None, None]:
+    context = multiprocessing.get_context("spawn")
+    board = context.RawArray("d", len(jobs) + 1)
+    pool = ProcessPoolExecutor(
+        min(workers, len(jobs)), mp_context=context, initializer=_enter_worker, initargs=(board,)
+    )
+    futures = [pool.submit(_play_in_worker, index, job) for index, job in enumerate(jobs)]
+    shares = [0.0] * len(jobs)
+    try:
+        for future in futures:
+            while not future.done():
+                wait([future], timeout=LOOK)
+                _report(jobs, board, shares, progress)
+            yield _result(future)
+        _report(jobs, board, shares, progress)
+    finally:
+        board[len(jobs)] = 1.0
+        pool.shutdown(cancel_futures=True)
+
+
+def _report(jobs: Sequence[Job], board: Any, shares: list[float], progress: Progress) -> None:
+    for index, job in enumerate(jobs):
+        if board[index] != shares[index]:
+            shares[index] = board[index]
+            progress(job, shares[index])
+
+
+def _result(future: Future[Result]) -> Result:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise StormlabError("a simulating process was ended from outside (out of memory?); try --jobs 1") from None
+
+
+_board: Any = None
+
+
+def _enter_worker(board: Any) -> None:
+    """Ctrl-C is the parent's business: it tells the workers through the last cell of the board."""
+    global _board
+    _board = board
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _play_in_worker(index: int, job: Job) -> Result:
+    def note(_job: Job, share: float) -> None:
+        if _board[-1]:
+            raise _Stopped
+        _board[index] = share
+
+    return _play(job, note)

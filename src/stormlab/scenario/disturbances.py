@@ -1,0 +1,236 @@
+"""What goes wrong, and what operators do about it: the same vocabulary, on the same clock.
+
+Faults are triggers; interventions are remedies. Both have a start ``at`` (s of scenario time) and, most of them, a
+length ``for`` (s). Network toxics are those of Toxiproxy 2.12 (github.com/Shopify/toxiproxy#toxics).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from stormlab import units
+
+#: Nothing in a scenario lasts longer, in s: series have a row per second.
+LONGEST = 1e6
+
+Seconds: TypeAlias = Annotated[units.Seconds, Field(ge=0, le=LONGEST)]
+PositiveSeconds: TypeAlias = Annotated[units.Seconds, Field(gt=0, le=LONGEST)]
+Probability: TypeAlias = Annotated[units.Number, Field(ge=0, le=1)]
+Factor: TypeAlias = Annotated[units.Number, Field(gt=0, allow_inf_nan=False)]
+
+
+class Strict(BaseModel):
+    """A value of the scenario file: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Disturbance(Strict):
+    """Something that happens to ``target`` from ``at`` on, for ``lasting`` s (key ``for``; absent: to the end)."""
+
+    name: str = ""
+    at: Seconds
+    lasting: PositiveSeconds | None = Field(default=None, alias="for")
+    target: str
+
+    @property
+    def until(self) -> float:
+        return self.at + self.lasting if self.lasting is not None else float("inf")
+
+    @property
+    def label(self) -> str:
+        kind: str = getattr(self, "kind", "")
+        return self.name or f"{kind} {self.target}"
+
+
+class LoadSpike(Disturbance):
+    """The demand of client ``target`` multiplied by ``factor``."""
+
+    kind: Literal["load-spike"]
+    factor: Factor
+
+
+class Burst(Disturbance):
+    """Client ``target`` makes ``requests`` further requests, all at once; takes no ``for``."""
+
+    kind: Literal["burst"]
+    requests: Annotated[int, Field(ge=1, le=1_000_000)]
+    lasting: None = Field(default=None, alias="for")
+
+    @property
+    def until(self) -> float:
+        return self.at
+
+
+class Capacity(Disturbance):
+    """Service ``target`` works at ``speed`` times its normal rate and/or with ``workers`` workers per replica."""
+
+    kind: Literal["capacity"]
+    speed: Factor | None = None
+    workers: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Capacity:
+        if self.speed is None and self.workers is None:
+            raise ValueError("a capacity change needs speed or workers")
+        return self
+
+
+class RequestErrors(Disturbance):
+    """A request to service ``target`` fails at once with ``probability``, answered with HTTP ``status``.
+
+    With ``replica`` only that replica does it, after it has been chosen for the request.
+    """
+
+    kind: Literal["error"]
+    probability: Probability
+    status: Annotated[int, Field(ge=400, le=599)] = 503
+    replica: Annotated[int, Field(ge=0)] | None = None
+
+
+class RequestDelay(Disturbance):
+    """A request to service ``target`` is held for ``delay`` s with ``probability`` before it is looked at."""
+
+    kind: Literal["delay"]
+    probability: Probability = 1.0
+    delay: PositiveSeconds
+
+
+class Stop(Disturbance):
+    """Replica ``replica`` of service ``target`` (all when absent) ends at once and is started again afterwards."""
+
+    kind: Literal["stop"]
+    replica: Annotated[int, Field(ge=0)] | None = None
+
+
+class Pause(Disturbance):
+    """Replica ``replica`` of service ``target`` (all when absent) is frozen: it accepts and does not answer."""
+
+    kind: Literal["pause"]
+    replica: Annotated[int, Field(ge=0)] | None = None
+
+
+class Flush(Disturbance):
+    """The caches that service ``target`` keeps in front of its dependencies lose ``share`` of their entries.
+
+    Takes no ``for``.
+    """
+
+    kind: Literal["flush"]
+    share: Probability = 1.0
+    lasting: None = Field(default=None, alias="for")
+
+    @property
+    def until(self) -> float:
+        return self.at
+
+
+class Change(Disturbance):
+    """Keys of the scenario that have other values meanwhile; ``target`` is the dotted path of the table they are in.
+
+    What can change during a run: ``workers`` and ``queue.limit`` of a service, and ``policies`` of a client, as a whole
+    or one parameter of one policy (``target = "clients.web.policies.retry"``).
+    """
+
+    kind: Literal["change"]
+    set: dict[str, Any]
+
+
+class Block(Disturbance):
+    """A ``share`` of the requests of client ``target`` is turned away at the edge, before anything is sent."""
+
+    kind: Literal["block"]
+    share: Probability = 1.0
+
+
+class Toxic(Disturbance):
+    """Something that the network between the callers and service ``target`` does to connections.
+
+    ``toxicity`` is the share of connections that are hit, drawn once per connection.
+    """
+
+    toxicity: Probability = 1.0
+    stream: Literal["upstream", "downstream"] = "downstream"
+
+
+class Latency(Toxic):
+    """Data is delayed by ``latency`` ± ``jitter`` s."""
+
+    kind: Literal["latency"]
+    latency: Seconds
+    jitter: Seconds = 0.0
+
+
+class Bandwidth(Toxic):
+    """Data passes at ``rate`` kB/s."""
+
+    kind: Literal["bandwidth"]
+    rate: Annotated[units.KilobytesPerSecond, Field(gt=0, allow_inf_nan=False)]
+
+
+class SlowClose(Toxic):
+    """Connections close ``delay`` s late."""
+
+    kind: Literal["slow-close"]
+    delay: Seconds
+
+
+class Blackhole(Toxic):
+    """Data is swallowed; connections close after ``timeout`` s, or never when it is 0."""
+
+    kind: Literal["timeout"]
+    timeout: Seconds = 0.0
+
+
+class ResetPeer(Toxic):
+    """Connections are reset ``timeout`` s after data arrives."""
+
+    kind: Literal["reset-peer"]
+    timeout: Seconds = 0.0
+
+
+class Slicer(Toxic):
+    """Data is cut into pieces of ``average_size`` ± ``size_variation`` bytes, ``delay`` s apart."""
+
+    kind: Literal["slicer"]
+    average_size: Annotated[int, Field(gt=0)]
+    size_variation: Annotated[int, Field(ge=0)] = 0
+    delay: Seconds = 0.0
+
+
+class LimitData(Toxic):
+    """Connections close after ``bytes`` bytes."""
+
+    kind: Literal["limit-data"]
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class Down(Disturbance):
+    """The network path to service ``target`` is gone: connections are refused."""
+
+    kind: Literal["down"]
+
+
+AnyDisturbance: TypeAlias = Annotated[
+    LoadSpike
+    | Burst
+    | Capacity
+    | RequestErrors
+    | RequestDelay
+    | Stop
+    | Pause
+    | Flush
+    | Change
+    | Block
+    | Latency
+    | Bandwidth
+    | SlowClose
+    | Blackhole
+    | ResetPeer
+    | Slicer
+    | LimitData
+    | Down,
+    Field(discriminator="kind"),
+]

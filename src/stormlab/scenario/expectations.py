@@ -1,0 +1,63 @@
+"""Holds what a run did against what its scenario expects."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from stormlab.scenario.measures import measure
+from stormlab.scenario.model import Expectation, Scenario, Window
+from stormlab.scenario.series import Series
+from stormlab.scenario.verdict import Verdict
+from stormlab.scenario.vocabulary import TIME_TO_RECOVER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One expectation on one run: its value, its bounds in words, and whether it holds."""
+
+    name: str
+    value: str | float | None
+    bounds: str
+    ok: bool
+    share: float = 1.0
+
+
+def check(scenario: Scenario, series: Series, verdict: Verdict) -> list[Check]:
+    """Every expectation of the scenario, in the order of the file."""
+    return [_check(expectation, scenario, series, verdict) for expectation in scenario.expect]
+
+
+def _check(expectation: Expectation, scenario: Scenario, series: Series, verdict: Verdict) -> Check:
+    if expectation.verdict is not None:
+        bounds, word = " or ".join(expectation.verdict), verdict.word.value
+        name = expectation.name or "verdict"
+        return Check(name=name, value=word, bounds=bounds, ok=word in expectation.verdict, share=expectation.share)
+    name = str(expectation.measure)
+    value = verdict.time_to_recover if name == TIME_TO_RECOVER else measure(name, series, scenario, expectation.window)
+    return Check(
+        name=expectation.name or _named(name, expectation.window),
+        value=value,
+        bounds=_bounds(name, expectation),
+        ok=_within(value, expectation.min, expectation.max),
+        share=expectation.share,
+    )
+
+
+def _named(measured: str, window: Window) -> str:
+    if measured == TIME_TO_RECOVER:
+        return measured
+    where = window if isinstance(window, str) else f"{window[0]:g} to {window[1]:g} s"
+    return f"{measured} {where}"
+
+
+def _within(value: float | None, low: float | None, high: float | None) -> bool:
+    if value is None or math.isnan(value):
+        return False
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _bounds(name: str, expectation: Expectation) -> str:
+    low = f"{expectation.min:g} ≤ " if expectation.min is not None else ""
+    high = f" ≤ {expectation.max:g}" if expectation.max is not None else ""
+    return f"{low}{name}{high}"

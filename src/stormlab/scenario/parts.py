@@ -1,0 +1,100 @@
+"""Smaller parts of services and clients: load-dependent service times, caches, and who asks for what."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Callable
+from functools import cache
+from itertools import accumulate
+from math import exp
+from random import Random
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from stormlab import units
+from stormlab.scenario.disturbances import PositiveSeconds, Strict
+
+#: More different keys or callers than this in one client are refused.
+MOST_KEYS = 1_000_000
+
+_Strength: TypeAlias = Annotated[units.Number, Field(ge=0, le=100)]
+
+
+class ExponentialSlowdown(Strict):
+    """A request that starts at utilisation u = busy ÷ workers, itself included, takes exp(``strength``·u) times as
+    long: garbage collection under memory pressure, for example.
+    """
+
+    kind: Literal["exponential"]
+    strength: _Strength
+
+    def factor(self, utilisation: float) -> float:
+        return exp(self.strength * utilisation)
+
+
+class PowerSlowdown(Strict):
+    """A request that starts at utilisation u = busy ÷ workers, itself included, takes 1 + ``strength``·u^``exponent``
+    times as long: contention in a database, for example.
+    """
+
+    kind: Literal["power"]
+    strength: _Strength
+    exponent: Annotated[units.Number, Field(gt=0, le=10)] = 1.0
+
+    def factor(self, utilisation: float) -> float:
+        return 1 + self.strength * float(utilisation**self.exponent)
+
+
+Slowdown: TypeAlias = Annotated[ExponentialSlowdown | PowerSlowdown, Field(discriminator="kind")]
+
+
+@cache
+def best_concurrency(slowdown: ExponentialSlowdown | PowerSlowdown | None, workers: int) -> float:
+    """The most that ``workers`` achieve together, in workers that are not slowed down: max over n of n ÷ f(n/c).
+
+    More concurrency than that gives less throughput.
+    """
+    if slowdown is None:
+        return float(workers)
+    return max((n / slowdown.factor(n / workers) for n in range(1, workers + 1)), default=0.0)
+
+
+class Cache(Strict):
+    """Answers that are kept for the next request with the same key, at most ``capacity`` of them, the least recently
+    used making room.
+
+    An answer is kept for ``ttl`` s, for ever when absent; failures are not kept. ``coalesce`` lets one request per
+    key through at a time; the others wait for its answer.
+    """
+
+    capacity: Annotated[int, Field(ge=1, le=MOST_KEYS)]
+    ttl: PositiveSeconds | None = None
+    coalesce: bool = False
+
+
+class UniformKeys(Strict):
+    """``count`` of them, equally likely."""
+
+    kind: Literal["uniform"]
+    count: Annotated[int, Field(ge=1, le=MOST_KEYS)]
+
+    def sampler(self, random: Random, prefix: str) -> Callable[[], str]:
+        count = self.count
+        return lambda: f"{prefix}{int(random.random() * count)}"
+
+
+class ZipfKeys(Strict):
+    """``count`` of them, the one of rank r with a probability proportional to r^-``exponent``."""
+
+    kind: Literal["zipf"]
+    count: Annotated[int, Field(ge=1, le=MOST_KEYS)]
+    exponent: Annotated[units.Number, Field(ge=0, le=10)] = 1.0
+
+    def sampler(self, random: Random, prefix: str) -> Callable[[], str]:
+        sums = list(accumulate(rank**-self.exponent for rank in range(1, self.count + 1)))
+        total = sums[-1]
+        return lambda: f"{prefix}{bisect(sums, random.random() * total)}"
+
+
+Keys: TypeAlias = Annotated[UniformKeys | ZipfKeys, Field(discriminator="kind")]

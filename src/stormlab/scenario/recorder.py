@@ -1,0 +1,189 @@
+"""Counts what clients and services do into 1 s bins; the simulated and the live world both report to it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from stormlab.outcome import Ending
+from stormlab.scenario.model import Scenario
+from stormlab.scenario.series import QUANTILES, Column, Series
+
+#: About this many requests per client, and never more than twice as many, are kept in ``calls.csv``.
+SAMPLE = 2000
+
+_OK: Final = Ending.OK
+#: What happens at one moment belongs to the bin it happens in.
+_MOMENT = 1e-9
+
+_FAILURES = [ending for ending in Ending if ending is not Ending.OK]
+
+
+class CallSample(NamedTuple):
+    """One request as its caller saw it; times in s, ``latency`` from the intended start."""
+
+    client: str
+    intended: float
+    ended: float
+    latency: float
+    ending: str
+    attempts: int
+
+
+class ClientLog:
+    """One client's counts per bin. The lists are public because a simulated world adds to them directly."""
+
+    __slots__ = (
+        "_keep_every",
+        "_seen",
+        "attempts",
+        "calls",
+        "failed",
+        "goodput",
+        "latencies",
+        "name",
+        "offered",
+        "succeeded",
+    )
+
+    def __init__(self, name: str, bins: int, expected: float) -> None:
+        self.name = name
+        self.offered = [0] * bins
+        self.attempts = [0] * bins
+        self.goodput = [0] * bins
+        self.succeeded = [0] * bins
+        self.failed = {ending: [0] * bins for ending in _FAILURES}
+        self.latencies: list[list[float]] = [[] for _ in range(bins)]
+        self.calls: list[CallSample] = []
+        self._keep_every = max(1, int(expected / SAMPLE))
+        self._seen = 0
+
+    def ended(self, intended: float, at: float, ending: Ending, attempts: int) -> None:
+        """A request that was due at ``intended`` ended at ``at`` after ``attempts`` attempts."""
+        start, end = int(intended), min(int(at), len(self.goodput) - 1)
+        if ending is _OK:
+            self.goodput[end] += 1
+            self.succeeded[start] += 1
+            self.latencies[end].append(at - intended)
+        else:
+            self.failed[ending][end] += 1
+        if self._seen % self._keep_every == 0:
+            self.calls.append(CallSample(self.name, intended, at, at - intended, ending.value, attempts))
+            if len(self.calls) > 2 * SAMPLE:
+                self.calls = self.calls[::2]
+                self._keep_every *= 2
+        self._seen += 1
+
+
+class ServiceLog:
+    """One service's gauges at the end of each bin, and its cumulative counts at that moment."""
+
+    GAUGES = ("queue", "busy", "capacity")
+    COUNTS = ("completions", "rejected", "wasted")
+    __slots__ = ("lookups", "rows")
+
+    def __init__(self) -> None:
+        self.rows: dict[int, tuple[float, ...]] = {}
+        self.lookups: dict[int, tuple[int, int]] = {}
+
+    def sample(
+        self, bin_: int, *, queue: float, busy: float, capacity: float, counts: tuple[float, float, float]
+    ) -> None:
+        """The state at the end of bin ``bin_``; ``counts`` are completions, rejected and wasted since the start."""
+        self.rows[bin_] = (queue, busy, capacity, *counts)
+
+    def sample_caches(self, bin_: int, *, hits: int, lookups: int) -> None:
+        """What the caches of the service have done since the start, at the end of bin ``bin_``."""
+        self.lookups[bin_] = (hits, lookups)
+
+    def columns(self, bins: int) -> dict[str, Column]:
+        width = len(self.GAUGES) + len(self.COUNTS)
+        table = np.full((bins, width), np.nan)
+        for bin_, row in self.rows.items():
+            if 0 <= bin_ < bins:
+                table[bin_] = row
+        gauges = {name: table[:, index] for index, name in enumerate(self.GAUGES)}
+        counts = {
+            name: np.diff(table[:, index], prepend=0.0)
+            for index, name in enumerate(self.COUNTS, start=len(self.GAUGES))
+        }
+        return gauges | counts | self._hit_ratio(bins)
+
+    def _hit_ratio(self, bins: int) -> dict[str, Column]:
+        """The share of the lookups of each bin that hit; nothing for a service without a cache."""
+        if not self.lookups:
+            return {}
+        table = np.full((bins, 2), np.nan)
+        for bin_, row in self.lookups.items():
+            if 0 <= bin_ < bins:
+                table[bin_] = row
+        hits, lookups = np.diff(table, axis=0, prepend=0.0).T
+        return {"hit_ratio": np.divide(hits, lookups, out=np.full(bins, np.nan), where=lookups > 0)}
+
+
+class Recorder:
+    """Everything that one run leaves behind, until it becomes a :class:`~stormlab.scenario.series.Series`.
+
+    Requests may end after the end of the run: they are waited for, so that the last bins are not biased.
+    """
+
+    #: Bins kept beyond the end of the run for requests that end late; what ends later still counts in the last.
+    DRAIN = 120
+
+    def __init__(self, scenario: Scenario, expected: Mapping[str, float] | None = None) -> None:
+        self.scenario = scenario
+        self.bins = int(np.ceil(scenario.run.duration))
+        counts = expected or {}
+        self.clients = {name: ClientLog(name, self.bins + self.DRAIN, counts.get(name, 0)) for name in scenario.clients}
+        self.services = {name: ServiceLog() for name in scenario.services}
+
+    def series(self) -> Series:
+        logs = list(self.clients.values())
+        columns = self._totals(logs)
+        if len(logs) > 1:
+            for log in logs:
+                columns |= {f"client.{log.name}.{name}": column for name, column in self._counts([log]).items()}
+        for name, service in self.services.items():
+            columns |= {f"service.{name}.{key}": column for key, column in service.columns(self.bins).items()}
+        pooled = tuple(np.array([x for log in logs for x in log.latencies[i]]) for i in range(self.bins))
+        for name, quantile in QUANTILES.items():
+            columns[name] = np.array([np.quantile(bin_, quantile) if bin_.size else np.nan for bin_ in pooled])
+        return Series(columns=columns, faults=active_faults(self.scenario, self.bins), latencies=pooled)
+
+    def calls(self) -> list[CallSample]:
+        return sorted((call for log in self.clients.values() for call in log.calls), key=lambda call: call.intended)
+
+    def _totals(self, logs: Sequence[ClientLog]) -> dict[str, Column]:
+        failed = {f"failed.{ending}": self._sum(log.failed[ending] for log in logs) for ending in _FAILURES}
+        return self._counts(logs) | failed
+
+    def _counts(self, logs: Sequence[ClientLog]) -> dict[str, Column]:
+        return {
+            "offered": self._sum(log.offered for log in logs),
+            "attempts": self._sum(log.attempts for log in logs),
+            "goodput": self._sum(log.goodput for log in logs),
+            "succeeded": self._sum(log.succeeded for log in logs),
+        }
+
+    def _sum(self, counts: Iterable[list[int]]) -> Column:
+        total: Column = np.sum([count[: self.bins] for count in counts], axis=0, dtype=float)
+        return total
+
+
+def active_faults(scenario: Scenario, bins: int) -> tuple[str, ...]:
+    """The labels of the faults and interventions active in each bin, joined by ``+``."""
+    everything = (*scenario.faults, *scenario.interventions)
+    spans = [(one.label, one.at, max(one.until, one.at + _MOMENT)) for one in everything]
+    return tuple("+".join(label for label, at, until in spans if at < i + 1 and until > i) for i in range(bins))
+
+
+def write_calls(path: Path, calls: Iterable[CallSample]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(CallSample._fields)
+        for call in calls:
+            writer.writerow([f"{cell:.6f}" if isinstance(cell, float) else cell for cell in call])

@@ -1,0 +1,37 @@
+"""The words that expectations are written in: verdicts, and measures with their units."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from stormlab.units import Unit
+
+
+class Word(StrEnum):
+    """The five verdicts, from best to worst."""
+
+    UNAFFECTED = "unaffected"
+    RECOVERED = "recovered"
+    RECOVERED_LATE = "recovered-late"
+    METASTABLE = "metastable"
+    COLLAPSED = "collapsed"
+
+
+_RATE, _TIME, _NUMBER = Unit("1/s", -1), Unit("s", 1), Unit("", 0)
+
+TIME_TO_RECOVER = "time_to_recover"
+
+#: Every measure that an expectation may bound; ``time_to_recover`` belongs to the run, the others to a window of it.
+MEASURE_UNITS: dict[str, Unit] = {
+    "offered": _RATE,
+    "attempts": _RATE,
+    "goodput": _RATE,
+    "goodput_ratio": _NUMBER,
+    "success_ratio": _NUMBER,
+    "attempts_per_request": _NUMBER,
+    "latency_p50": _TIME,
+    "latency_p95": _TIME,
+    "latency_p99": _TIME,
+    "queue": _NUMBER,
+    TIME_TO_RECOVER: _TIME,
+}

@@ -1,0 +1,77 @@
+"""A cache between a service and one of its dependencies.
+
+It belongs to the edge, not to a replica: as with memcached, all replicas see the same entries. Misses for the same key
+all go on to the dependency, which is what makes a stampede, unless the cache coalesces them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from random import Random
+
+import simpy
+
+from stormlab.drivers.sim import Run
+from stormlab.effects import Request, Strategy
+from stormlab.outcome import SUCCESS, Outcome
+from stormlab.scenario.parts import Cache as Description
+from stormlab.sim.service import Endpoint, Reply
+
+
+class Cache:
+    """Answers what it knows at once, and asks ``strategy`` around ``endpoint`` for the rest. Counts are public."""
+
+    def __init__(
+        self, env: simpy.Environment, description: Description, strategy: Strategy, endpoint: Endpoint
+    ) -> None:
+        self._env = env
+        self._capacity = description.capacity
+        self._ttl = float("inf") if description.ttl is None else description.ttl
+        self._strategy = strategy
+        self._endpoint = endpoint
+        self._expiry: OrderedDict[str, float] = OrderedDict()
+        self._awaited: dict[str, list[Reply]] | None = {} if description.coalesce else None
+        self.hits = 0
+        self.lookups = 0
+
+    def __len__(self) -> int:
+        return len(self._expiry)
+
+    def send(self, request: Request, reply: Reply) -> Outcome | None:
+        """Answer a hit at once; a miss when the dependency has answered."""
+        self.lookups += 1
+        key = request.key
+        if self._env.now < self._expiry.get(key, 0.0):
+            self._expiry.move_to_end(key)
+            self.hits += 1
+            return SUCCESS
+        if self._awaited is not None:
+            waiting = self._awaited.get(key)
+            if waiting is not None:
+                waiting.append(reply)
+                return None
+            self._awaited[key] = []
+        self._fetch(request, reply)
+        return None
+
+    def flush(self, share: float, random: Random) -> None:
+        """Forget each entry with probability ``share``."""
+        kept = [(key, expiry) for key, expiry in self._expiry.items() if random.random() >= share]
+        self._expiry = OrderedDict(kept)
+
+    def _fetch(self, request: Request, reply: Reply) -> None:
+        def answered(_now: float, outcome: Outcome) -> None:
+            if outcome.ok:
+                self._keep(request.key)
+            waiting = self._awaited.pop(request.key) if self._awaited is not None else ()
+            reply(outcome)
+            for other in waiting:
+                other(outcome)
+
+        Run(self._env, self._strategy(self._env.now, request), self._endpoint, answered).start()
+
+    def _keep(self, key: str) -> None:
+        self._expiry[key] = self._env.now + self._ttl
+        self._expiry.move_to_end(key)
+        if len(self._expiry) > self._capacity:
+            self._expiry.popitem(last=False)

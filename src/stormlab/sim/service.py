@@ -1,0 +1,268 @@
+"""Simulated services: replicas with workers and a bounded queue, where work whose caller has left still costs.
+
+A request waits in the queue of its replica for one of ``c`` workers and holds it for a drawn service time, and for the
+answers of the services that are called on its behalf. Nothing tells a replica that a caller has given up.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any, TypeAlias
+
+import simpy
+
+from stormlab.drivers.sim import Run, Timer
+from stormlab.effects import Request, Strategy
+from stormlab.outcome import SUCCESS, Outcome, failure, overloaded
+from stormlab.scenario.distributions import Sampler
+from stormlab.scenario.disturbances import RequestDelay, RequestErrors
+from stormlab.scenario.model import Service as Description
+from stormlab.scenario.parts import best_concurrency
+from stormlab.sim.balancing import chooser
+
+Reply: TypeAlias = Callable[[Outcome], None]
+#: Starts one attempt; see :data:`stormlab.drivers.sim.Operation`.
+Endpoint: TypeAlias = Callable[[Request, Reply], "Outcome | None"]
+
+QUEUE_FULL = overloaded("queue-full")
+CONNECTION_REFUSED = failure("connection-refused")
+CONNECTION_LOST = failure("connection-lost")
+INJECTED = failure("injected")
+INJECTED_OVERLOAD = overloaded("injected")
+#: HTTP statuses by which a service says that it protects itself.
+OVERLOAD_STATUSES = frozenset({429, 503})
+
+
+class Work(Timer):
+    """One request at one worker; fires when its service time is over."""
+
+    __slots__ = ("left", "reply", "request")
+
+    def __init__(
+        self, env: simpy.Environment, seconds: float, finish: Callable[[Any], None], request: Request, reply: Reply
+    ) -> None:
+        Timer.__init__(self, env, seconds, finish)
+        self.request = request
+        self.reply = reply
+        self.left = env.now + seconds
+
+
+class Replica:
+    """One process of a service. Gauges and counts are public: the recorder samples them once a second."""
+
+    def __init__(self, env: simpy.Environment, description: Description, random: Random, counts: Counts) -> None:
+        self._env = env
+        self._counts = counts
+        self._waiting: deque[tuple[Request, Reply]] = deque()
+        self._working: set[Work] = set()
+        self._downstream: Sequence[tuple[Strategy, Endpoint]] = ()
+        self._random = random
+        self.workers = description.workers
+        self.speed = 1.0
+        self.busy = 0
+        self.describe(description)
+        self.up = True
+        self.frozen = False
+
+    def describe(self, description: Description) -> None:
+        """Take on other numbers; work under way is not affected."""
+        self._sample = self._sampler(description)
+        self._lifo = description.queue.discipline == "lifo"
+        self.queue_limit = description.queue.limit
+
+    def connect(self, downstream: Sequence[tuple[Strategy, Endpoint]]) -> None:
+        self._downstream = downstream
+
+    @property
+    def queue(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def load(self) -> int:
+        """Requests inside, waiting or being worked on."""
+        return self.busy + len(self._waiting)
+
+    def submit(self, request: Request, reply: Reply) -> Outcome | None:
+        """Accept a request, or refuse it at once."""
+        if not self.up:
+            return CONNECTION_REFUSED
+        if self.busy < self.workers and not self.frozen:
+            self._begin(request, reply)
+            return None
+        if len(self._waiting) >= self.queue_limit:
+            self._counts.rejected += 1
+            return QUEUE_FULL
+        self._waiting.append((request, reply))
+        return None
+
+    def resize(self, workers: int, speed: float) -> None:
+        """Work with other numbers from now on; service times already drawn stay."""
+        self.workers, self.speed = workers, speed
+        self._fill()
+
+    def stop(self) -> None:
+        """End at once: whatever waited or was being worked on is lost, and its callers see a broken connection."""
+        self.up = False
+        lost = [reply for _, reply in self._waiting] + [work.reply for work in self._working]
+        for work in self._working:
+            work.cancel()
+        self._waiting.clear()
+        self._working.clear()
+        self.busy = 0
+        for reply in lost:
+            reply(CONNECTION_LOST)
+
+    def start(self) -> None:
+        self.up = True
+
+    def freeze(self) -> None:
+        """Accept and do nothing, as a stopped process does."""
+        self.frozen = True
+        for work in self._working:
+            work.cancel()
+
+    def thaw(self, frozen_for: float) -> None:
+        """Go on where work was left ``frozen_for`` s ago."""
+        self.frozen = False
+        frozen, self._working = self._working, set()
+        for work in sorted(frozen, key=lambda work: work.left):
+            left = max(0.0, work.left + frozen_for - self._env.now)
+            self._working.add(Work(self._env, left, self._finished, work.request, work.reply))
+        self._fill()
+
+    def _sampler(self, description: Description) -> Sampler:
+        """Service times at normal speed, of a request that has just been counted as busy."""
+        sample, slowdown = description.service_time.sampler(self._random), description.slowdown
+        if slowdown is None:
+            return sample
+        factor = slowdown.factor
+        return lambda: sample() * factor(self.busy / self.workers)
+
+    def _begin(self, request: Request, reply: Reply) -> None:
+        self.busy += 1
+        seconds = self._sample() / self.speed
+        self._working.add(Work(self._env, seconds, self._finished, request, reply))
+
+    def _finished(self, work: Any) -> None:
+        self._working.discard(work)
+        if self._downstream:
+            self._call(0, work)
+        else:
+            self._answer(work, SUCCESS)
+
+    def _call(self, index: int, work: Work) -> None:
+        """Ask the dependencies one after the other, holding the worker."""
+        strategy, endpoint = self._downstream[index]
+
+        def answered(_now: float, outcome: Outcome) -> None:
+            if not outcome.ok:
+                self._answer(work, failure("dependency"))
+            elif index + 1 < len(self._downstream):
+                self._call(index + 1, work)
+            else:
+                self._answer(work, SUCCESS)
+
+        request = work.request
+        if request.attempt > 1:
+            request = request.again(1)
+        Run(self._env, strategy(self._env.now, request), endpoint, answered).start()
+
+    def _answer(self, work: Work, outcome: Outcome) -> None:
+        if not self.up:
+            return
+        self.busy -= 1
+        counts = self._counts
+        counts.completions += 1
+        deadline = work.request.deadline
+        if deadline is not None and self._env.now > deadline:
+            counts.wasted += 1
+        work.reply(outcome)
+        if self._waiting:
+            self._fill()
+
+    def _fill(self) -> None:
+        waiting = self._waiting
+        while waiting and self.busy < self.workers and not self.frozen:
+            self._begin(*(waiting.pop() if self._lifo else waiting.popleft()))
+
+
+class Counts:
+    """What a service has done since the start."""
+
+    __slots__ = ("completions", "rejected", "wasted")
+
+    def __init__(self) -> None:
+        self.completions = 0
+        self.rejected = 0
+        self.wasted = 0
+
+
+class Service:
+    """The replicas behind one name and the choice between them, with the faults that hit single requests in front."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        description: Description,
+        random: Random,
+        *,
+        fault_random: Random,
+        balancing_random: Random,
+    ) -> None:
+        self._env = env
+        self._fault_random = fault_random
+        self.faults: Sequence[RequestErrors | RequestDelay] = ()
+        self.counts = Counts()
+        self.description = description
+        self.replicas = [Replica(env, description, random, self.counts) for _ in range(description.replicas)]
+        self._choose = chooser(description.balancing, self.replicas, balancing_random)
+        self._dispatch: Endpoint = self.replicas[0].submit if len(self.replicas) == 1 else self._balanced
+
+    def submit(self, request: Request, reply: Reply) -> Outcome | None:
+        if self.faults:
+            return self._submit_with_faults(request, reply)
+        return self._dispatch(request, reply)
+
+    @property
+    def queue(self) -> int:
+        return sum(replica.queue for replica in self.replicas)
+
+    @property
+    def busy(self) -> int:
+        return sum(replica.busy for replica in self.replicas)
+
+    @property
+    def capacity(self) -> float:
+        """Requests per s that the replicas that are up can finish now, at the concurrency that is best for them."""
+        slowdown = self.description.slowdown
+        up = (replica for replica in self.replicas if replica.up and not replica.frozen)
+        return self.description.capacity_of(sum(best_concurrency(slowdown, r.workers) * r.speed for r in up))
+
+    def _balanced(self, request: Request, reply: Reply) -> Outcome | None:
+        return self._choose().submit(request, reply)
+
+    def _submit_with_faults(self, request: Request, reply: Reply) -> Outcome | None:
+        chosen = self._choose()
+        delay = 0.0
+        for fault in self.faults:
+            if not self._concerns(fault, chosen) or self._fault_random.random() >= fault.probability:
+                continue
+            if isinstance(fault, RequestErrors):
+                return INJECTED_OVERLOAD if fault.status in OVERLOAD_STATUSES else INJECTED
+            delay += fault.delay
+        if delay == 0.0:
+            return chosen.submit(request, reply)
+
+        def later(_event: Any) -> None:
+            outcome = chosen.submit(request, reply)
+            if outcome is not None:
+                reply(outcome)
+
+        Timer(self._env, delay, later)
+        return None
+
+    def _concerns(self, fault: RequestErrors | RequestDelay, chosen: Replica) -> bool:
+        replica = fault.replica if isinstance(fault, RequestErrors) else None
+        return replica is None or self.replicas[replica] is chosen

@@ -1,0 +1,253 @@
+"""The simulated world: builds services, paths and callers from a scenario, and plays its faults on schedule."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from stormlab.drivers.sim import Timer
+from stormlab.effects import Strategy, call_once
+from stormlab.policies import Scope, compose
+from stormlab.scenario.arrivals import arrival_times, load_factor
+from stormlab.scenario.disturbances import (
+    Block,
+    Capacity,
+    Change,
+    Disturbance,
+    Down,
+    Flush,
+    Pause,
+    RequestDelay,
+    RequestErrors,
+    Stop,
+    Toxic,
+)
+from stormlab.scenario.model import Client, Closed, Dependency, Scenario
+from stormlab.scenario.recorder import Recorder
+from stormlab.scenario.requests import requests_of
+from stormlab.scenario.result import Result, conclude
+from stormlab.scenario.streams import stream
+from stormlab.sim.cache import Cache
+from stormlab.sim.clients import Caller, ClosedLoop, OpenLoop
+from stormlab.sim.clock import Clock
+from stormlab.sim.network import Path
+from stormlab.sim.service import Endpoint, Service
+
+Progress = Callable[[float], None]
+
+
+class World:
+    """One run of one scenario with one seed."""
+
+    def __init__(self, scenario: Scenario, seed: int) -> None:
+        self.scenario = scenario
+        self.seed = seed
+        self.env = Clock()
+        self.services = {
+            name: Service(
+                self.env,
+                service,
+                stream(seed, "service", name),
+                fault_random=stream(seed, "service", name, "faults"),
+                balancing_random=stream(seed, "service", name, "balancing"),
+            )
+            for name, service in scenario.services.items()
+        }
+        self._effective = scenario
+        self._active: list[Disturbance] = []
+        self._flush_random = stream(seed, "flush")
+        self._frozen_since: dict[str, float] = {}
+        self._paths: dict[str, list[Path]] = {name: [] for name in scenario.services}
+        self._caches: dict[str, list[Cache]] = {name: [] for name in scenario.services}
+        self._connect_services()
+        times = {name: arrival_times(scenario, name, seed) for name in scenario.clients}
+        self.recorder = Recorder(scenario, {name: len(due) for name, due in times.items()})
+        self.callers = {name: self._caller(name, client) for name, client in scenario.clients.items()}
+        for name, due in times.items():
+            self._start(name, due)
+        for disturbance in (*scenario.faults, *scenario.interventions):
+            Timer(self.env, disturbance.at, self._setter(disturbance))
+        self._sample(None)
+
+    def run(self, progress: Progress | None = None) -> Result:
+        """Play the scenario to its end and judge it; ``progress`` hears the share done, from 0 to 1."""
+        began = time.perf_counter()
+        duration = self.scenario.run.duration
+        with _collector_paused():
+            if progress is not None:
+                for percent in range(1, 100):
+                    self.env.run(until=duration * percent / 100)
+                    progress(percent / 100)
+            self.env.run(until=duration + Recorder.DRAIN)
+        took = time.perf_counter() - began
+        attempts = sum(sum(log.attempts) for log in self.recorder.clients.values())
+        facts = {"engine": "simpy", "wall_seconds": round(took, 3), "attempts": attempts}
+        return conclude(self.recorder, world="sim", seed=self.seed, facts=facts)
+
+    def _connect_services(self) -> None:
+        for name, service in self.scenario.services.items():
+            calls = [self._downstream(name, index, call) for index, call in enumerate(service.calls)]
+            for replica in self.services[name].replicas:
+                replica.connect(calls)
+
+    def _downstream(self, name: str, index: int, call: Dependency) -> tuple[Strategy, Endpoint]:
+        edge = f"{name}→{call.target}"
+        scope = Scope(random=stream(self.seed, "service", name, "calls", str(index)), edge=edge)
+        strategy, send = compose(call.policies, scope), self._path(call.target, call.latency, edge).send
+        if call.cache is None:
+            return strategy, send
+        cache = Cache(self.env, call.cache, strategy, send)
+        self._caches[name].append(cache)
+        return call_once, cache.send
+
+    def _caller(self, name: str, client: Client) -> Caller:
+        path = self._path(client.target, client.latency, name)
+        random = stream(self.seed, "client", name, "edge")
+        caller = Caller(self.env, self._strategy(name, client), path.send, self.recorder.clients[name], random)
+        caller.make = requests_of(client, stream(self.seed, "client", name, "keys"))
+        return caller
+
+    def _strategy(self, name: str, client: Client) -> Strategy:
+        return compose(client.policies, Scope(random=stream(self.seed, "client", name, "policies"), edge=name))
+
+    def _path(self, target: str, latency: float, edge: str) -> Path:
+        path = Path(self.env, self.services[target].submit, latency, stream(self.seed, "path", edge, target))
+        self._paths[target].append(path)
+        return path
+
+    def _start(self, name: str, due: Any) -> None:
+        caller, client = self.callers[name], self.scenario.clients[name]
+        if not isinstance(client.arrivals, Closed):
+            OpenLoop(caller, due)
+            return
+        users, think = client.arrivals.users, client.arrivals.think_time
+
+        def population(now: float) -> int:
+            return round(users * load_factor(self.scenario, name, now))
+
+        sampler = think.sampler(stream(self.seed, "client", name, "think"))
+        ClosedLoop(caller, population, sampler, self.scenario.run.duration)
+
+    def _sample(self, _event: Any) -> None:
+        """At the end of every second, write down how the services are."""
+        bin_ = round(self.env.now) - 1
+        for name, service in self.services.items():
+            counts = service.counts
+            self.recorder.services[name].sample(
+                bin_,
+                queue=service.queue,
+                busy=service.busy,
+                capacity=service.capacity,
+                counts=(counts.completions, counts.rejected, counts.wasted),
+            )
+            if caches := self._caches[name]:
+                hits, lookups = sum(cache.hits for cache in caches), sum(cache.lookups for cache in caches)
+                self.recorder.services[name].sample_caches(bin_, hits=hits, lookups=lookups)
+        if bin_ + 1 < self.recorder.bins:
+            Timer(self.env, 1.0, self._sample)
+
+    def _setter(self, disturbance: Disturbance) -> Callable[[Any], None]:
+        def begin(_event: Any) -> None:
+            self._active.append(disturbance)
+            self._apply(disturbance)
+            if disturbance.lasting is not None:
+                Timer(self.env, disturbance.lasting, end)
+
+        def end(_event: Any) -> None:
+            self._active.remove(disturbance)
+            self._apply(disturbance)
+
+        return begin
+
+    def _apply(self, changed: Disturbance) -> None:
+        """Bring the part of the world that ``changed`` is about in line with everything that is active now."""
+        match changed:
+            case Capacity():
+                self._resize(changed.target)
+            case RequestErrors() | RequestDelay():
+                faults = [d for d in self._on(changed.target) if isinstance(d, RequestErrors | RequestDelay)]
+                self.services[changed.target].faults = faults
+            case Stop() | Pause():
+                self._halt(changed)
+            case Toxic() | Down():
+                toxics: Any = [d for d in self._on(changed.target) if isinstance(d, Toxic | Down)]
+                for path in self._paths[changed.target]:
+                    path.toxics = toxics
+            case Block():
+                shares = [d.share for d in self._on(changed.target) if isinstance(d, Block)]
+                self.callers[changed.target].blocked = max(shares, default=0.0)
+            case Flush(share=share):
+                for cache in self._caches[changed.target]:
+                    cache.flush(share, self._flush_random)
+            case Change():
+                self._reconfigure()
+
+    def _on(self, target: str) -> list[Disturbance]:
+        return [disturbance for disturbance in self._active if disturbance.target == target]
+
+    def _resize(self, name: str) -> None:
+        workers, speed = self._effective.services[name].workers, 1.0
+        for disturbance in self._on(name):
+            if isinstance(disturbance, Capacity):
+                workers = disturbance.workers or workers
+                speed *= disturbance.speed or 1.0
+        for replica in self.services[name].replicas:
+            replica.resize(workers, speed)
+
+    def _halt(self, changed: Stop | Pause) -> None:
+        for index, replica in enumerate(self.services[changed.target].replicas):
+            halts = [d for d in self._on(changed.target) if isinstance(d, Stop | Pause) and d.replica in (None, index)]
+            stopped = any(isinstance(d, Stop) for d in halts)
+            frozen = any(isinstance(d, Pause) for d in halts)
+            if stopped and replica.up:
+                replica.stop()
+            elif not stopped and not replica.up:
+                replica.start()
+            key = f"{changed.target}/{index}"
+            if frozen and not replica.frozen:
+                self._frozen_since[key] = self.env.now
+                replica.freeze()
+            elif not frozen and replica.frozen:
+                replica.thaw(self.env.now - self._frozen_since.pop(key))
+
+    def _reconfigure(self) -> None:
+        """Apply every active change to the scenario as it was written, in order."""
+        before, effective = self._effective, self.scenario
+        for disturbance in self._active:
+            if isinstance(disturbance, Change):
+                effective = effective.changed(disturbance)
+        self._effective = effective
+        for name, service in effective.services.items():
+            if service != before.services[name]:
+                self.services[name].description = service
+                for replica in self.services[name].replicas:
+                    replica.describe(service)
+                self._resize(name)
+        for name, client in effective.clients.items():
+            if client.policies != before.clients[name].policies:
+                self.callers[name].strategy = self._strategy(name, client)
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """A run makes millions of short-lived objects and no cycles: looking for some costs a quarter of its time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def run(scenario: Scenario, *, seed: int | None = None, progress: Progress | None = None) -> Result:
+    """Simulate ``scenario`` once.
+
+    Args:
+        seed: the master seed; the scenario's own when ``None``.
+        progress: hears the share of scenario time that is done, from 0 to 1.
+    """
+    return World(scenario, scenario.run.seed if seed is None else seed).run(progress)

@@ -1,0 +1,65 @@
+"""Every policy has a page, every page the same sections, and the defaults that it prints are those of the code."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stormlab import policies
+from stormlab.policies.breaker import TRANSITIONS, State
+from stormlab.policies.states import mermaid
+
+PATTERNS = Path(__file__).parents[2] / "docs" / "patterns"
+PAGES = sorted(PATTERNS.glob("*.md"))
+SECTIONS = [
+    "What it does",
+    "When to use",
+    "Parameters and defaults",
+    "Events",
+    "Patterns",
+    "Anti-patterns",
+    "Source",
+]
+CONFIGS: list[Any] = [
+    config
+    for name in policies.__all__
+    if dataclasses.is_dataclass(config := getattr(policies, name)) and name != "Scope"
+]
+
+
+def rows(text: str) -> dict[str, dict[str, str]]:
+    """Parameter and default by kind of policy, as the tables of the pages print them."""
+    found: dict[str, dict[str, str]] = {}
+    kind = ""
+    for cells in re.findall(r"^\| (?:(`\S+`) )?\| (.*?) ?\| (.*?) ?\| .* \|$", text, re.MULTILINE):
+        names, parameters, defaults = (re.findall(r"[^`,\s]+", cell) for cell in cells)
+        kind = names[0] if names else kind
+        found.setdefault(kind, {}).update(zip(parameters, defaults, strict=True))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_sections_are_the_same_everywhere(page: Path) -> None:
+    headings = re.findall(r"^## (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [heading for heading in headings if heading != "States"] == SECTIONS
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.__name__)
+def test_the_defaults_are_those_of_the_code(config: Any) -> None:
+    documented = rows("\n".join(page.read_text(encoding="utf-8") for page in PAGES))
+    made = config()
+    fields = {field.name: getattr(made, field.name) for field in dataclasses.fields(config) if field.name != "kind"}
+    printed = {name: str(getattr(value, "kind", value)) for name, value in fields.items()}
+    assert documented[made.kind] == printed
+
+
+def test_the_diagram_is_drawn_from_the_table() -> None:
+    page = (PATTERNS / "circuit-breaker.md").read_text(encoding="utf-8")
+    assert (
+        f"```mermaid\n{mermaid({(str(a), str(b)): str(c) for (a, b), c in TRANSITIONS.items()}, State.CLOSED)}\n```"
+        in page
+    )

@@ -1,0 +1,143 @@
+"""Short runs on real processes: faults arrive, doses are right, and nothing is left running whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from stormlab import live
+from stormlab.errors import BadInput
+from stormlab.scenario import loader
+from stormlab.scenario.model import Scenario
+from tests.live.programs import ROOT, marked, wait_for
+
+pytestmark = pytest.mark.live
+
+SMALL = """
+title = "a small live run"
+[run]
+duration = 12
+warmup = 1
+[services.kv]
+workers = 10
+service_time = { kind = "exponential", mean = 0.02 }
+replicas = 2
+[clients.web]
+target = "kv"
+arrivals = { kind = "poisson", rate = 40 }
+policies = [ { kind = "retry", max_retries = 2 }, { kind = "timeout", seconds = 0.5 } ]
+"""
+SHOP = """
+[clients.shop]
+target = "kv"
+arrivals = { kind = "closed", users = 5, think_time = { kind = "exponential", mean = 0.5 } }
+policies = [ { kind = "timeout", seconds = 0.5 } ]
+"""
+FAULTS = """
+[[faults]]
+kind = "error"
+target = "kv"
+at = 2
+for = 3
+probability = 0.5
+status = 500
+[[faults]]
+kind = "latency"
+target = "kv"
+at = 6
+for = 4
+latency = 0.1
+[[interventions]]
+kind = "change"
+target = "services.kv"
+at = 6
+set = { workers = 5 }
+"""
+
+
+def scenario(tmp_path: Path, text: str) -> Scenario:
+    file = tmp_path / "small.toml"
+    file.write_text(text, encoding="utf-8")
+    return loader.load(file)
+
+
+def test_faults_arrive_in_the_dose_that_was_asked_for(tmp_path: Path) -> None:
+    result = live.run(scenario(tmp_path, SMALL + SHOP + FAULTS), seed=3, proxy="embedded", logs=tmp_path / "logs")
+    assert {dose.fault: dose.ok for dose in result.doses} == {"error kv": True, "latency kv": True}
+    series = result.series
+    assert series["attempts"][2:5].sum() > 1.2 * series["offered"][2:5].sum()
+    assert series["latency.p50"][7:9].min() > 0.1 > series["latency.p50"][1]
+    assert series["service.kv.capacity"][10] == pytest.approx(500)
+    assert series["client.shop.offered"].sum() > 0
+    assert series["offered"].sum() == pytest.approx(series["succeeded"].sum() + series["failed.error"].sum(), abs=3)
+
+
+def test_the_real_toxiproxy_does_as_well(
+    tmp_path: Path, toxiproxy_binary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{toxiproxy_binary.parent}{os.pathsep}{os.environ['PATH']}")
+    result = live.run(scenario(tmp_path, SMALL + FAULTS), proxy="toxiproxy", logs=tmp_path / "logs")
+    assert result.facts["proxy"] == "toxiproxy"
+    assert all(dose.ok for dose in result.doses)
+
+
+def test_what_cannot_be_done_live_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    nested = SMALL + '[services.store]\nworkers = 1\nservice_time = { kind = "fixed", mean = 0.01 }\n'
+    nested = nested.replace("replicas = 2", 'replicas = 2\ncalls = [{ target = "store" }]')
+    with pytest.raises(BadInput, match=r"services\.kv\.calls: calls between services are simulated only"):
+        live.run(scenario(tmp_path, nested))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--proxy", "http://127.0.0.1:1"], "Toxiproxy not answering at http://127.0.0.1:1"),
+        (["--proxy", "nonsense"], "nonsense"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_bad_input(tmp_path: Path, arguments: list[str], words: str) -> None:
+    (tmp_path / "small.toml").write_text(SMALL, encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-m", "stormlab", "run", str(tmp_path / "small.toml"), "--live", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        env={**os.environ, "COLUMNS": "400"},
+    )
+    assert ended.returncode == 2
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_no_process_is_left_when_a_run_is_broken_off(tmp_path: Path, number: signal.Signals, status: int) -> None:
+    (tmp_path / "small.toml").write_text(SMALL, encoding="utf-8")
+    mark = f"STORMLAB_TEST={uuid.uuid4()}"
+    name, _, value = mark.partition("=")
+    out = tmp_path / "out"
+    run = subprocess.Popen(
+        [sys.executable, "-m", "stormlab", "run", str(tmp_path / "small.toml"), "--live", "--out", str(out)],
+        cwd=ROOT,
+        env={**os.environ, name: value},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: len(marked(mark)) >= 5, what="the run, the proxy, two services and Locust", seconds=60)
+        run.send_signal(number)
+        assert run.wait(timeout=30) == status
+        wait_for(lambda: not marked(mark), what="the end of every process")
+    finally:
+        run.kill()
+        run.wait()
+    assert not (out / "live-seed-1" / "verdict.json").exists()

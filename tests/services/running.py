@@ -1,0 +1,96 @@
+"""Any service as a child process of the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+class Program:
+    """``python -m services.NAME`` on free ports, with what it logs line by line."""
+
+    def __init__(self, name: str, **settings: object) -> None:
+        environment = {"PORT": "0", "ADMIN_PORT": "0"} | {key.upper(): str(value) for key, value in settings.items()}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", f"services.{name}"],
+            cwd=ROOT,
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.lines = (json.loads(line) for line in self.process.stdout)
+        self.addresses: dict[str, str] = {}
+        while "admin" not in self.addresses:
+            line = next(line for line in self.lines if line.get("event") == "listening")
+            self.addresses[line["name"]] = line["address"]
+
+    @property
+    def public(self) -> str:
+        return "http://" + self.addresses["rest"]
+
+    @property
+    def admin(self) -> str:
+        return "http://" + self.addresses["admin"]
+
+    def rest(self) -> list[dict[str, Any]]:
+        """What is still logged until it ends."""
+        return list(self.lines)
+
+    def stop(self) -> int:
+        """Sends SIGTERM; the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
+
+    def end(self) -> None:
+        """Ends the process, whatever state it is in."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@contextmanager
+def programs() -> Iterator[Callable[..., Program]]:
+    """Starts services that end with the block."""
+    started: list[Program] = []
+
+    def start(name: str, **settings: object) -> Program:
+        started.append(Program(name, **settings))
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for program in started:
+            program.end()
+
+
+def refusal(name: str, *arguments: str, **environment: str) -> tuple[int, str]:
+    """Exit status and words of a service that does not start."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"services.{name}", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    return done.returncode, done.stderr + done.stdout
+
+
+def metric(page: str, name: str, **labels: str) -> float:
+    """The sum of the series of ``name`` whose labels contain ``labels``."""
+    wanted = [f'{key}="{value}"' for key, value in labels.items()]
+    lines = [line for line in page.splitlines() if line.startswith(name + "{")]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if all(item in line for item in wanted))

@@ -1,0 +1,42 @@
+"""Retry storms: the published thresholds and outcomes, from the simulated world."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simulations import retry_storm as study
+from stormlab.sim.world import run
+
+
+def test_bronsons_range_is_the_published_one() -> None:
+    assert (study.BRONSON_RANGE.low, study.BRONSON_RANGE.high) == (150, 300)
+
+
+@pytest.mark.parametrize(("rate", "goodput", "attempts"), [(120, 120, 120), (170, 0, 340), (280, 0, 560)])
+def test_bronsons_example_ends_as_published(rate: int, goodput: float, attempts: float) -> None:
+    series = run(study.bronson(rate, seconds=70.0)).series
+    assert series["goodput"][-10:].mean() == pytest.approx(goodput, abs=1)
+    assert series["attempts"][-10:].mean() == pytest.approx(attempts, rel=0.01)
+
+
+def test_without_the_outage_the_vulnerable_state_is_a_good_one() -> None:
+    calm = study.bronson(280, seconds=30.0).model_copy(update={"faults": ()})
+    assert run(calm).series["succeeded"][-10:].mean() == pytest.approx(280, rel=0.01)
+
+
+@pytest.mark.parametrize(("cut", "outcome"), [(0.775, "recovers"), (0.80, "metastable")])
+def test_huangs_trigger_experiment_ends_as_published_and_as_the_fluid_model_says(cut: float, outcome: str) -> None:
+    assert study.fluid(cut).is_metastable == (outcome == "metastable")
+    assert (run(study.huang(cut)).verdict.word == "metastable") == (outcome == "metastable")
+
+
+def test_main_asserts_the_findings_and_draws_the_figure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "BRONSON_LOADS", (100, 200))
+    monkeypatch.setattr(study, "SEEDS", 1)
+    study.main(["--seed", "3", "--out", str(tmp_path)])
+    assert (tmp_path / "retry_storm.png").stat().st_size > 10_000
+    assert "Huang, −80 % CPU: metastable" in capsys.readouterr().out
