@@ -14,6 +14,8 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Header: TypeAlias = tuple[bytes, bytes]
 
+#: The content type of raw bytes.
+OCTETS = b"application/octet-stream"
 #: Methods whose body is part of the request.
 _WITH_BODY = frozenset({"PUT", "POST", "PATCH"})
 
@@ -23,13 +25,13 @@ async def answer(
     status: int,
     body: bytes = b"",
     *,
-    content_type: bytes = b"application/octet-stream",
+    content_type: bytes | None = None,
     headers: Iterable[Header] = (),
 ) -> None:
-    """Sends one whole response; without a body it carries no content type."""
+    """Sends one whole response; an empty body has a content type only when it is given."""
     fields = list(headers)
-    if body:
-        fields.append((b"content-type", content_type))
+    if body or content_type is not None:
+        fields.append((b"content-type", content_type or OCTETS))
     if status != 204:
         fields.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": fields})

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 
-from services.common.asgi import App, BodyFirst, Bulkhead, Receive, Scope, Send, answer, answer_json, refuse
+from services.common.asgi import OCTETS, App, BodyFirst, Bulkhead, Receive, Scope, Send, answer, answer_json, refuse
 from services.common.capacity_guard import CapacityGuard
 from services.common.faults import FaultGuard
 from services.common.health import alive, health_page
@@ -92,7 +92,7 @@ class KeyValueRest:
 
     async def _get(self, key: str, receive: Receive, send: Send) -> None:
         value = await self._store.get(key)
-        await answer(send, 200, value)
+        await answer(send, 200, value, content_type=OCTETS)
 
     async def _put(self, key: str, receive: Receive, send: Send) -> None:
         message = await receive()
