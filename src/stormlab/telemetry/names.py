@@ -51,6 +51,11 @@ EDGE_STATE: Final = "stormlab_edge_state"  # labels: policy, state; 1 for the st
 EDGE_LIMIT: Final = "stormlab_edge_limit"  # label: policy; concurrent calls an adaptive limit allows
 REPLICA_HEALTHY: Final = "stormlab_replica_healthy"  # label: replica; 1 or 0
 
+# What the load generator adds about each of its clients, with the labels `service` and `edge`.
+LOAD_OFFERED: Final = "stormlab_load_offered_total"
+LOAD_UNDER_WAY: Final = "stormlab_load_under_way"
+LOAD_LATENESS_SECONDS: Final = "stormlab_load_lateness_seconds"  # histogram; start of a request after its intended one
+
 # Attributes of spans; those without our name are of OpenTelemetry's semantic conventions.
 ATTRIBUTE_METHOD: Final = "http.request.method"
 ATTRIBUTE_ROUTE: Final = "http.route"
