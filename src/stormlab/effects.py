@@ -26,6 +26,8 @@ class Request(NamedTuple):
         priority: 0 is the most important; larger numbers are shed first.
         key: what is operated on, for per-key policies and caches.
         after: how the attempt before this one ended, or ``None`` for a first try.
+        token: idempotency key, the same for all tries of one operation; empty when there is none.
+        effort: the work that the answer may cost, 1 for a full one; a cheaper answer is asked for below.
     """
 
     attempt: int = 1
@@ -34,15 +36,19 @@ class Request(NamedTuple):
     priority: int = 1
     key: str = ""
     after: Ending | None = None
+    token: str = ""
+    effort: float = 1.0
 
     def again(self, attempt: int, after: Ending | None = None) -> Request:
-        return Request(attempt, self.deadline, self.caller, self.priority, self.key, after)
+        _, deadline, caller, priority, key, _, token, effort = self
+        return Request(attempt, deadline, caller, priority, key, after, token, effort)
 
     def due(self, deadline: float) -> Request:
         """The same request with the earlier of its deadline and ``deadline``."""
         if self.deadline is not None and self.deadline <= deadline:
             return self
-        return Request(self.attempt, deadline, self.caller, self.priority, self.key, self.after)
+        attempt, _, caller, priority, key, after, token, effort = self
+        return Request(attempt, deadline, caller, priority, key, after, token, effort)
 
 
 #: The request of a caller that has nothing to say about it.

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from stormlab import policies
+from stormlab.policies import idempotency
 from stormlab.policies.breaker import TRANSITIONS, State
 from stormlab.policies.states import mermaid
+from stormlab.scenario.model import Queue
 
 PATTERNS = Path(__file__).parents[2] / "docs" / "patterns"
 PAGES = sorted(PATTERNS.glob("*.md"))
@@ -63,3 +65,15 @@ def test_the_diagram_is_drawn_from_the_table() -> None:
         f"```mermaid\n{mermaid({(str(a), str(b)): str(c) for (a, b), c in TRANSITIONS.items()}, State.CLOSED)}\n```"
         in page
     )
+
+
+def test_the_states_of_an_idempotency_key_are_drawn_from_their_table() -> None:
+    page = (PATTERNS / "idempotency.md").read_text(encoding="utf-8")
+    table = {(str(before), signal): str(after) for (before, signal), after in idempotency.TRANSITIONS.items()}
+    assert f"```mermaid\n{mermaid(table, idempotency.State.UNKNOWN)}\n```" in page
+
+
+def test_the_defaults_of_the_queue_are_those_of_the_scenario() -> None:
+    page = (PATTERNS / "queue-discipline.md").read_text(encoding="utf-8")
+    printed = dict(re.findall(r"^\| `(\w+)` \| ([^|]*?) \| [^|]* \|$", page, re.MULTILINE))
+    assert {name: printed[name] for name in Queue.model_fields} == {k: str(v) for k, v in Queue().model_dump().items()}

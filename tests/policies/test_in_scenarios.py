@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from stormlab.policies import Retry
-from stormlab.scenario.model import PolicySpec
+from stormlab.scenario.model import GuardSpec, PolicySpec
 from tests.policies.test_contract import CONFIGS
 
-SPEC: TypeAdapter[Any] = TypeAdapter(PolicySpec)
+SPEC: TypeAdapter[Any] = TypeAdapter(Annotated[PolicySpec | GuardSpec, Field(discriminator="kind")])
 
 
-def test_the_union_names_every_policy() -> None:
-    assert set(get_args(get_args(PolicySpec)[0])) == set(CONFIGS)
+def test_callers_or_servers_can_name_every_policy() -> None:
+    assert {*get_args(get_args(PolicySpec)[0]), *get_args(get_args(GuardSpec)[0])} == set(CONFIGS)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.__name__)

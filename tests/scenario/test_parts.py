@@ -42,10 +42,10 @@ def test_keys_are_as_popular_as_declared() -> None:
 
 def test_requests_carry_what_the_client_says_about_them() -> None:
     said = web(priority=3, callers={"kind": "uniform", "count": 1}, keys={"kind": "zipf", "count": 1})
-    make = requests_of(scenario(clients=said).clients["web"], Random(1))
+    make = requests_of("web", scenario(clients=said).clients["web"], Random(1))
     assert make is not None
-    assert (make().priority, make().caller, make().key) == (3, "c0", "k0")
-    assert requests_of(scenario().clients["web"], Random(1)) is None
+    assert (make().priority, make().caller, make().key) == (3, "web-0", "k0")
+    assert requests_of("web", scenario().clients["web"], Random(1)) is None
 
 
 def test_a_burst_adds_its_requests_at_its_moment_and_changes_no_other() -> None:
@@ -55,3 +55,9 @@ def test_a_burst_adds_its_requests_at_its_moment_and_changes_no_other() -> None:
     assert np.count_nonzero(more == 20.0) == 50
     assert np.all(np.diff(more) >= 0)
     assert np.array_equal(more[more != 20.0], plain)
+
+
+def test_each_request_has_an_idempotency_key_of_its_own() -> None:
+    make = requests_of("web", scenario(clients=web(idempotency_keys=True)).clients["web"], Random(1))
+    assert make is not None
+    assert len({make().token for _ in range(1000)}) == 1000

@@ -9,15 +9,19 @@ from stormlab.policies.backoff import (
     FullJitter,
     NoBackoff,
 )
-from stormlab.policies.base import Policy, Scope, compose, describe
+from stormlab.policies.base import Load, Policy, Scope, compose, describe
 from stormlab.policies.breaker import CircuitBreaker, ConsecutiveBreaker
 from stormlab.policies.budget import RetryBudget, RetryRatio
 from stormlab.policies.budget_presets import BotocoreBudget, EnvoyBudget, FinagleBudget, GrpcBudget, RetryBreaker
 from stormlab.policies.bulkhead import Bulkhead
+from stormlab.policies.caller_throttle import CallerThrottle
+from stormlab.policies.degrade import Degrade
 from stormlab.policies.fallback import Fallback
 from stormlab.policies.hedge import Hedge
+from stormlab.policies.idempotency import Idempotent
 from stormlab.policies.limit import AimdLimit, GradientLimit, VegasLimit
 from stormlab.policies.retry import Retry
+from stormlab.policies.shed import ConcurrencyShed, PriorityShed, QueueShed
 from stormlab.policies.throttle import AdaptiveThrottle
 from stormlab.policies.timeout import Deadline, Timeout
 
@@ -27,10 +31,13 @@ __all__ = [
     "BookJitter",
     "BotocoreBudget",
     "Bulkhead",
+    "CallerThrottle",
     "CircuitBreaker",
+    "ConcurrencyShed",
     "ConsecutiveBreaker",
     "Deadline",
     "Decorrelated",
+    "Degrade",
     "EnvoyBudget",
     "EqualJitter",
     "Exponential",
@@ -41,8 +48,12 @@ __all__ = [
     "GradientLimit",
     "GrpcBudget",
     "Hedge",
+    "Idempotent",
+    "Load",
     "NoBackoff",
     "Policy",
+    "PriorityShed",
+    "QueueShed",
     "Retry",
     "RetryBreaker",
     "RetryBudget",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from stormlab.effects import Strategy, call_once
@@ -18,13 +18,41 @@ class RandomSource(Protocol):
     def uniform(self, a: float, b: float) -> float: ...
 
 
+class Load(Protocol):
+    """What a server knows about its own queue; policies that guard it look at it when a request arrives."""
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a worker."""
+        ...
+
+    @property
+    def begun(self) -> int:
+        """Requests that have got a worker since the start."""
+        ...
+
+    @property
+    def waited(self) -> float:
+        """How long all of these together waited for it, in s."""
+        ...
+
+
+class NoQueue:
+    """The load of what has no queue to look at."""
+
+    waiting = 0
+    begun = 0
+    waited = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Where a policy is at work: its random stream, its listener and the name of the edge it guards."""
+    """Where a policy is at work: its random stream, its listener, the name of the edge and the load of the server."""
 
     random: RandomSource
     listener: Listener = ignore
     edge: str = ""
+    load: Load = field(default_factory=NoQueue)
 
 
 class Policy(Protocol):

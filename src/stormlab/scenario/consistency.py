@@ -148,6 +148,8 @@ def _caches(scenario: Scenario) -> Iterator[InvalidValue]:
 def _windows(scenario: Scenario) -> Iterator[InvalidValue]:
     duration = scenario.run.duration
     for index, expectation in enumerate(scenario.expect):
+        if expectation.client is not None:
+            yield from _reference(f"expect.{index}.client", expectation.client, scenario.clients, "client")
         if not isinstance(expectation.window, str) and expectation.window[1] > duration:
             problem = f"it ends at {expectation.window[1]:g} s, after the run ({duration:g} s)"
             yield InvalidValue(f"expect.{index}.window", problem)

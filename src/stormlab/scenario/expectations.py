@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from stormlab.scenario.measures import measure
+from stormlab.scenario.measures import measure, of_client
 from stormlab.scenario.model import Expectation, Scenario, Window
 from stormlab.scenario.series import Series
 from stormlab.scenario.verdict import Verdict
@@ -34,6 +34,8 @@ def _check(expectation: Expectation, scenario: Scenario, series: Series, verdict
         name = expectation.name or "verdict"
         return Check(name=name, value=word, bounds=bounds, ok=word in expectation.verdict, share=expectation.share)
     name = str(expectation.measure)
+    if expectation.client is not None:
+        series = of_client(series, expectation.client)
     value = verdict.time_to_recover if name == TIME_TO_RECOVER else measure(name, series, scenario, expectation.window)
     return Check(
         name=expectation.name or _named(name, expectation.window),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -101,6 +102,13 @@ def measure(name: str, series: Series, scenario: Scenario, window: Window) -> fl
         raise BadInput(f"there is no measure {name!r}{near(name, MEASURES)} (there is: {', '.join(MEASURES)})")
     first, last = bins(scenario, window)
     return MEASURES[name](series, scenario, (first, last)) if first < last else float("nan")
+
+
+def of_client(series: Series, client: str) -> Series:
+    """The counts of one client in place of the totals."""
+    prefix = f"client.{client}."
+    own = {name.removeprefix(prefix): column for name, column in series.columns.items() if name.startswith(prefix)}
+    return replace(series, columns={**series.columns, **own})
 
 
 def all_measures(series: Series, scenario: Scenario) -> dict[str, dict[str, float]]:

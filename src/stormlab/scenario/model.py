@@ -14,15 +14,21 @@ from stormlab.policies import (
     AimdLimit,
     BotocoreBudget,
     Bulkhead,
+    CallerThrottle,
     CircuitBreaker,
+    ConcurrencyShed,
     ConsecutiveBreaker,
     Deadline,
+    Degrade,
     EnvoyBudget,
     Fallback,
     FinagleBudget,
     GradientLimit,
     GrpcBudget,
     Hedge,
+    Idempotent,
+    PriorityShed,
+    QueueShed,
     Retry,
     RetryBreaker,
     RetryBudget,
@@ -30,6 +36,7 @@ from stormlab.policies import (
     Timeout,
     VegasLimit,
 )
+from stormlab.policies.queueing import INTERVAL, TARGET
 from stormlab.scenario.changes import changed
 from stormlab.scenario.complaints import Contradictions
 from stormlab.scenario.consistency import contradictions
@@ -37,7 +44,7 @@ from stormlab.scenario.distributions import Distribution, Fixed
 from stormlab.scenario.disturbances import LONGEST, AnyDisturbance, Change, PositiveSeconds, Seconds, Strict
 from stormlab.scenario.parts import Cache, Keys, Slowdown, best_concurrency
 from stormlab.scenario.paths import near
-from stormlab.scenario.vocabulary import MEASURE_UNITS, Word
+from stormlab.scenario.vocabulary import CLIENT_MEASURES, MEASURE_UNITS, Word
 
 #: The policies a scenario may name. A new pattern adds itself here.
 PolicySpec: TypeAlias = Annotated[
@@ -45,6 +52,7 @@ PolicySpec: TypeAlias = Annotated[
     | AimdLimit
     | BotocoreBudget
     | Bulkhead
+    | CallerThrottle
     | CircuitBreaker
     | ConsecutiveBreaker
     | Deadline
@@ -63,6 +71,21 @@ PolicySpec: TypeAlias = Annotated[
     Field(discriminator="kind"),
 ]
 
+#: What may stand at the door of a service. A pattern that guards a server adds itself here.
+GuardSpec: TypeAlias = Annotated[
+    AimdLimit
+    | Bulkhead
+    | CallerThrottle
+    | ConcurrencyShed
+    | Degrade
+    | GradientLimit
+    | Idempotent
+    | PriorityShed
+    | QueueShed
+    | VegasLimit,
+    Field(discriminator="kind"),
+]
+
 AnyDistribution: TypeAlias = Annotated[Distribution, Field(discriminator="kind")]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Rate: TypeAlias = Annotated[units.PerSecond, Field(gt=0, allow_inf_nan=False)]
@@ -70,10 +93,17 @@ Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 
 class Queue(Strict):
-    """Where requests wait for a worker: at most ``limit`` of them, served first-in or last-in first."""
+    """Where requests wait for a worker: at most ``limit`` of them.
+
+    Served first is the oldest (``fifo``), the newest (``lifo``), or the newest once a queue has not been empty for
+    ``interval`` s (``adaptive-lifo``). ``codel`` and ``codel-lifo`` are ``fifo`` and ``adaptive-lifo`` that turn away
+    who has waited ``interval`` s, or ``target`` s while a queue has not been empty for ``interval`` s.
+    """
 
     limit: Annotated[int, Field(ge=0)] = 1000
-    discipline: Literal["fifo", "lifo"] = "fifo"
+    discipline: Literal["fifo", "lifo", "adaptive-lifo", "codel", "codel-lifo"] = "fifo"
+    target: PositiveSeconds = TARGET
+    interval: PositiveSeconds = INTERVAL
 
 
 class Dependency(Strict):
@@ -92,6 +122,8 @@ class Service(Strict):
     """``replicas`` × ``workers`` workers, each busy for a drawn ``service_time`` per request.
 
     ``balancing`` chooses the replica: in turn, the one with the fewest requests in it, or the better of two at random.
+    ``guards`` stand at the door of every replica, the outermost first: they admit a request, ask for a cheaper answer,
+    or refuse it before it costs anything.
     """
 
     workers: Count
@@ -101,6 +133,7 @@ class Service(Strict):
     replicas: Count = 1
     balancing: Literal["round-robin", "least-loaded", "two-choices"] = "round-robin"
     calls: tuple[Dependency, ...] = ()
+    guards: tuple[GuardSpec, ...] = ()
 
     @property
     def capacity(self) -> float:
@@ -157,6 +190,7 @@ class Client(Strict):
     ``shape`` is a list of ``[time in s, factor]`` between which the arrival rate (or the number of users) is
     interpolated linearly; ``latency`` is the network round trip in s. ``keys`` says what the requests are about, for
     caches; ``callers`` on whose behalf they come; ``priority`` 0 is the most important, larger numbers are shed first.
+    With ``idempotency_keys`` all tries of a request carry the same key, of its own.
     """
 
     target: Name
@@ -167,6 +201,7 @@ class Client(Strict):
     keys: Keys | None = None
     callers: Keys | None = None
     priority: Annotated[int, Field(ge=0, le=1000)] = 1
+    idempotency_keys: bool = False
 
     @model_validator(mode="after")
     def _shape_ascends(self) -> Client:
@@ -216,12 +251,14 @@ class Expectation(Strict):
 
     ``verdict`` lists the words that are acceptable. Otherwise ``measure`` in ``window`` must lie within
     ``min`` … ``max``; ``time_to_recover`` has no window. ``share`` is the fraction of seeds in which it must hold.
+    With ``client`` only the requests of that client are measured: their rates and ratios.
     """
 
     name: str = ""
     verdict: tuple[Word, ...] | None = None
     measure: str | None = None
     window: Window = "after"
+    client: Name | None = None
     min: Bound | None = None
     max: Bound | None = None
     share: Annotated[units.Number, Field(gt=0, le=1)] = 1.0
@@ -236,6 +273,8 @@ class Expectation(Strict):
             known = ", ".join(MEASURE_UNITS)
             problem = f"there is no measure {self.measure!r}{near(self.measure, MEASURE_UNITS)} (there is: {known})"
             raise InvalidValue("measure", problem)
+        if self.client is not None and self.measure not in CLIENT_MEASURES:
+            raise InvalidValue("client", f"of one client only these are measured: {', '.join(CLIENT_MEASURES)}")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise InvalidValue("min", f"must not be above max ({self.max:g}), not {self.min:g}")
         return self

@@ -21,6 +21,9 @@ _RATE, _TIME, _NUMBER = Unit("1/s", -1), Unit("s", 1), Unit("", 0)
 
 TIME_TO_RECOVER = "time_to_recover"
 
+#: The measures that an expectation may bound for one client alone.
+CLIENT_MEASURES = ("offered", "attempts", "goodput", "goodput_ratio", "success_ratio", "attempts_per_request")
+
 #: Every measure that an expectation may bound; ``time_to_recover`` belongs to the run, the others to a window of it.
 MEASURE_UNITS: dict[str, Unit] = {
     "offered": _RATE,

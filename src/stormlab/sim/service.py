@@ -105,10 +105,9 @@ class Replica:
     def stop(self) -> None:
         """End at once: whatever waited or was being worked on is lost, and its callers see a broken connection."""
         self.up = False
-        lost = [reply for _, reply in self._waiting] + [work.reply for work in self._working]
+        lost = self._lose_waiting() + [work.reply for work in self._working]
         for work in self._working:
             work.cancel()
-        self._waiting.clear()
         self._working.clear()
         self.busy = 0
         for reply in lost:
@@ -131,6 +130,11 @@ class Replica:
             left = max(0.0, work.left + frozen_for - self._env.now)
             self._working.add(Work(self._env, left, self._finished, work.request, work.reply))
         self._fill()
+
+    def _lose_waiting(self) -> list[Reply]:
+        lost = [reply for _, reply in self._waiting]
+        self._waiting.clear()
+        return lost
 
     def _sampler(self, description: Description) -> Sampler:
         """Service times at normal speed, of a request that has just been counted as busy."""
@@ -191,10 +195,11 @@ class Replica:
 class Counts:
     """What a service has done since the start."""
 
-    __slots__ = ("completions", "rejected", "wasted")
+    __slots__ = ("completions", "degraded", "rejected", "wasted")
 
     def __init__(self) -> None:
         self.completions = 0
+        self.degraded = 0
         self.rejected = 0
         self.wasted = 0
 
@@ -210,13 +215,14 @@ class Service:
         *,
         fault_random: Random,
         balancing_random: Random,
+        make: Callable[[simpy.Environment, Description, Random, Counts], Replica] = Replica,
     ) -> None:
         self._env = env
         self._fault_random = fault_random
         self.faults: Sequence[RequestErrors | RequestDelay] = ()
         self.counts = Counts()
         self.description = description
-        self.replicas = [Replica(env, description, random, self.counts) for _ in range(description.replicas)]
+        self.replicas = [make(env, description, random, self.counts) for _ in range(description.replicas)]
         self._choose = chooser(description.balancing, self.replicas, balancing_random)
         self._dispatch: Endpoint = self.replicas[0].submit if len(self.replicas) == 1 else self._balanced
 

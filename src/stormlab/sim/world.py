@@ -33,6 +33,7 @@ from stormlab.scenario.streams import stream
 from stormlab.sim.cache import Cache
 from stormlab.sim.clients import Caller, ClosedLoop, OpenLoop
 from stormlab.sim.clock import Clock
+from stormlab.sim.guarded import make_replica
 from stormlab.sim.network import Path
 from stormlab.sim.service import Endpoint, Service
 
@@ -53,6 +54,7 @@ class World:
                 stream(seed, "service", name),
                 fault_random=stream(seed, "service", name, "faults"),
                 balancing_random=stream(seed, "service", name, "balancing"),
+                make=make_replica,
             )
             for name, service in scenario.services.items()
         }
@@ -107,7 +109,7 @@ class World:
         path = self._path(client.target, client.latency, name)
         random = stream(self.seed, "client", name, "edge")
         caller = Caller(self.env, self._strategy(name, client), path.send, self.recorder.clients[name], random)
-        caller.make = requests_of(client, stream(self.seed, "client", name, "keys"))
+        caller.make = requests_of(name, client, stream(self.seed, "client", name, "keys"))
         return caller
 
     def _strategy(self, name: str, client: Client) -> Strategy:
