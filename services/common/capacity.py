@@ -7,7 +7,7 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.common.service_time import ServiceTime
 from services.common.station import Discipline, Station
@@ -130,6 +130,15 @@ class Capacity:
         self._advance(now)
         self._station.resize(now, workers=workers, speed=speed)
         self._arm(now)
+
+    def configure(self, workers: int) -> None:
+        """The configured number of workers is another one; a cut made by `change` stays until `restore`."""
+        if not self.emulated or workers < 1 or workers == self.spec.workers:
+            return
+        cut = self._station.workers != self.spec.workers
+        self.spec = replace(self.spec, workers=workers)
+        if not cut:
+            self.change(workers=workers, speed=self.speed)
 
     def restore(self) -> None:
         """Back to what was configured; nothing to do when nothing is emulated."""

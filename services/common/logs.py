@@ -18,7 +18,8 @@ from services.common.tracing import with_trace_ids
 class Sampler:
     """Per second lets through the first ``first`` of the same level and message, then every ``then``-th.
 
-    At most ``kinds`` levels and messages are told apart within a second; more count as one.
+    ``first`` of 0 lets all through, ``then`` of 0 none beyond the first. At most ``kinds`` levels and messages are
+    told apart within a second; more count as one.
     """
 
     first: int = 10
@@ -30,6 +31,8 @@ class Sampler:
 
     def admits(self, now: float, level: str, message: str) -> bool:
         """Whether an event at ``now`` (s) goes through; one that does not is counted in ``dropped``."""
+        if self.first == 0:
+            return True
         if int(now) != self._second:
             self._second = int(now)
             self._counts.clear()
@@ -37,7 +40,7 @@ class Sampler:
         if kind not in self._counts and len(self._counts) >= self.kinds:
             kind = ("", "")
         count = self._counts[kind] = self._counts.get(kind, 0) + 1
-        admitted = count <= self.first or (count - self.first) % self.then == 0
+        admitted = count <= self.first or (self.then > 0 and (count - self.first) % self.then == 0)
         self.dropped += not admitted
         return admitted
 
@@ -70,6 +73,13 @@ def start_logs(*, level: str, service: str, sampler: Sampler | None = None) -> N
         )
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+
+
+def set_level(level: str) -> None:
+    """From now on logs from ``level`` up; of libraries, warnings at the least."""
+    number = logging.getLevelNamesMapping()[level]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
+    logging.getLogger().setLevel(max(number, logging.WARNING))
 
 
 def _sampled(sampler: Sampler, clock: Callable[[], float]) -> structlog.typing.Processor:

@@ -14,10 +14,12 @@ from services.common.asgi import App, Scope
 from services.common.capacity import Capacity
 from services.common.capacity_guard import CapacityMetrics
 from services.common.faults import Faults
+from services.common.flags import Flags
 from services.common.health import Check, Checkup, alive, health_page
 from services.common.local_checks import memory_share, open_file_share, share_check
 from services.common.metrics import RequestCounts, RequestMetrics, metrics_page
 from services.common.pages import by_path, json_page
+from services.common.reload import on_settings
 from services.common.runtime_metrics import RuntimeMetrics
 from services.common.serving import HttpFront, bind, serve
 from services.common.settings import ServiceSettings
@@ -40,6 +42,8 @@ class Parts:
         self.tracing = tracing_of(name, settings)
         self.capacity = Capacity(settings.capacity())
         self.faults = Faults(name, self.registry, settings.seed)
+        self.flags = Flags(name, settings.known_flags)
+        on_settings(settings, self._apply)
         self.registry.register(RuntimeMetrics(service=name))
         self.registry.register(CapacityMetrics(self.capacity, service=name))
 
@@ -66,6 +70,12 @@ class Parts:
         }
         traced = app if self.counts is None else ServerSpans(app, self.tracing)
         return by_path(pages, RequestMetrics(traced, self.counts, route_of=route_of))
+
+    def _apply(self, settings: ServiceSettings) -> None:
+        """Takes over the live settings."""
+        self.flags.configure(settings)
+        self.tracing.record(settings.otel_traces_sampler_arg)
+        self.capacity.configure(settings.workers)
 
     async def run(self, public: App) -> None:
         """Serves ``public``, and the administration if it is wanted, until SIGTERM.

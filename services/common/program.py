@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -9,17 +10,23 @@ from typing import Any
 import structlog
 import uvloop
 
-from services.common.logs import start_logs
-from services.common.settings import SettingsT, read_settings
+from services.common.logs import Sampler, set_level, start_logs
+from services.common.reload import RUNNING, LiveSettings
+from services.common.settings import ServiceSettings, SettingsT, local_layers
+from services.common.sources import Sources
 from stormlab.errors import BadInput, StormlabError
 
 
 def main(name: str, kind: type[SettingsT], run: Callable[[SettingsT], Coroutine[Any, Any, None]]) -> int:
     """Runs the service ``name``; its exit status: 0 stopped, 1 failed, 2 bad input (said on standard error too)."""
     try:
-        settings = read_settings(kind, sys.argv[1:], program=f"python -m services.{name}")
-        start_logs(level=settings.log_level, service=name)
-        uvloop.run(run(settings))
+        sources = Sources(kind, local_layers(kind, sys.argv[1:], program=f"python -m services.{name}"))
+        sampler = Sampler()
+        start_logs(level="INFO", service=name, sampler=sampler)
+        live = LiveSettings(sources)
+        live.subscribe(lambda settings: _log_as(settings, sampler))
+        RUNNING.set(live)
+        uvloop.run(_beside(run(live.now), live))
     except BadInput as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
@@ -28,3 +35,16 @@ def main(name: str, kind: type[SettingsT], run: Callable[[SettingsT], Coroutine[
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+async def _beside(service: Coroutine[Any, Any, None], live: LiveSettings[Any]) -> None:
+    following = asyncio.create_task(live.follow())
+    try:
+        await service
+    finally:
+        following.cancel()
+
+
+def _log_as(settings: ServiceSettings, sampler: Sampler) -> None:
+    sampler.first, sampler.then = settings.log_first, settings.log_then
+    set_level(settings.log_level)

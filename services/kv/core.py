@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from itertools import chain
 
 from services.kv.model import (
@@ -54,13 +54,19 @@ class Store:
 
     Args:
         values: holds the data; only the store changes it.
+        copies: hold the same, at every moment.
         reader: the read path, by default straight from ``values``.
     """
 
     def __init__(
-        self, values: MutableMapping[str, bytes], *, limits: Limits | None = None, reader: Reader | None = None
+        self,
+        values: MutableMapping[str, bytes],
+        *,
+        limits: Limits | None = None,
+        reader: Reader | None = None,
+        copies: Sequence[MutableMapping[str, bytes]] = (),
     ) -> None:
-        self._values = values
+        self._values, self._all = values, (values, *copies)
         self._reader = MapReader(values) if reader is None else reader
         self._settled: OrderedDict[str, Settled] = OrderedDict()
         self._committer: Committer | None = None
@@ -83,7 +89,8 @@ class Store:
 
     def clear(self) -> None:
         """Forgets everything, for a replay from the start."""
-        self._values.clear()
+        for values in self._all:
+            values.clear()
         self._settled.clear()
 
     def open(self, committer: Committer) -> None:
@@ -152,9 +159,11 @@ class Store:
         match write:
             case Put(key, value):
                 existed = key in self._values
-                self._values[key] = value
+                self._set(key, value)
             case Delete(key):
                 existed = self._values.pop(key, None) is not None
+                for values in self._all[1:]:
+                    values.pop(key, None)
             case Credit(key):
                 return self._apply_credit(write)
             case Settled(credit):
@@ -180,12 +189,16 @@ class Store:
         balance = int(held) + credit.amount
         if balance >= MAX_BALANCE:
             return Applied(refusal=CreditRefused(f"the balance would reach {MAX_BALANCE}"))
-        self._values[credit.key] = b"%d" % balance
+        self._set(credit.key, b"%d" % balance)
         self._reader.changed(credit.key)
         self._settled[credit.transaction] = Settled(credit, balance)
         if len(self._settled) > self.limits.transactions:
             self._settled.popitem(last=False)
         return Applied(balance=balance)
+
+    def _set(self, key: str, value: bytes) -> None:
+        for values in self._all:
+            values[key] = value
 
     async def _submit(self, write: Write) -> Applied:
         if self._committer is None:

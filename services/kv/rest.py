@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, V
 from services.common.asgi import OCTETS, App, BodyFirst, Bulkhead, Receive, Scope, Send, answer, answer_json, refuse
 from services.common.capacity_guard import CapacityGuard
 from services.common.faults import FaultGuard
+from services.common.flags import CURRENT
 from services.common.health import alive, health_page
 from services.common.metrics import RequestMetrics, metrics_page
 from services.common.pages import by_path, json_page
@@ -82,6 +83,7 @@ class KeyValueRest:
         if handler is None:
             allowed = ", ".join(self._handlers[route])
             return await refuse(send, 405, "method", f"use {allowed}", headers=[(b"allow", allowed.encode())])
+        CURRENT.set(scope)
         try:
             return await handler(unquote_to_bytes(raw).decode(), receive, send)
         except UnicodeDecodeError:

@@ -15,10 +15,12 @@ from services.common.asgi import App
 from services.common.capacity import Capacity, CapacitySpec
 from services.common.capacity_guard import CapacityMetrics
 from services.common.faults import Faults
+from services.common.flags import Flags
 from services.common.health import Check, Checkup, Finding, Status
 from services.common.local_checks import local_checks
 from services.common.metrics import RequestCounts
 from services.common.plugins import load_adapter
+from services.common.reload import on_settings
 from services.common.runtime_metrics import RuntimeMetrics
 from services.common.service_time import ServiceTime
 from services.common.serving import Front, HttpFront, bind, serve
@@ -31,6 +33,7 @@ from services.kv.model import Limits, LogUnavailable
 from services.kv.ports import Reader, TransactionLog
 from services.kv.settings import KvSettings
 from services.kv.sharding import ShardedMap
+from services.kv.storage import USE_NEW_STORAGE, FlaggedReader, StorageMetrics
 
 NAME = "kv"
 FRONTS = {"rest": "services.kv.rest:front", "grpc": "services.kv.rpc:front"}
@@ -56,6 +59,8 @@ class KeyValueService:
         self.registry.register(RuntimeMetrics(service=NAME))
         self.registry.register(CapacityMetrics(self.capacity, service=NAME))
         self.faults = Faults(NAME, self.registry, settings.seed)
+        self.flags = Flags(NAME, settings.known_flags)
+        on_settings(settings, self._apply)
         self.cache: CachedReader | None = None
         self.committer: GroupCommit | None = None
         self.store = self._store()
@@ -96,7 +101,12 @@ class KeyValueService:
     def _store(self) -> Store:
         settings = self.settings
         values = {} if settings.shards == 1 else ShardedMap(settings.shards)
+        copies = [ShardedMap(settings.new_storage_shards)] if settings.new_storage_shards else []
         reader: Reader = MapReader(values)
+        if copies:
+            flagged = FlaggedReader(reader, MapReader(copies[0]), lambda: self.flags.on(USE_NEW_STORAGE))
+            self.registry.register(StorageMetrics(flagged, service=NAME))
+            reader = flagged
         if settings.backing_workers:
             reader = SlowReader(reader, Capacity(backing(settings)))
         if settings.cache_capacity:
@@ -104,7 +114,13 @@ class KeyValueService:
         limits = Limits(
             key=settings.max_key_bytes, value=settings.max_value_bytes, transactions=settings.max_transactions
         )
-        return Store(values, limits=limits, reader=reader)
+        return Store(values, limits=limits, reader=reader, copies=copies)
+
+    def _apply(self, settings: KvSettings) -> None:
+        """Takes over the live settings."""
+        self.flags.configure(settings)
+        self.tracing.record(settings.otel_traces_sampler_arg)
+        self.capacity.configure(settings.workers)
 
     async def _history(self) -> Finding:
         if self.store.is_open:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
 from services.common.service_time import FORMS
 from services.common.settings import Port, Seconds, ServiceSettings
 from services.kv.file_log import Durability
+from services.kv.storage import USE_NEW_STORAGE
 from stormlab.errors import BadInput
 
 
 class KvSettings(ServiceSettings):
     """What the key-value service can be told."""
+
+    known_flags: ClassVar[frozenset[str]] = frozenset({USE_NEW_STORAGE})
 
     frontend_type: str = Field("rest", description="front ends, separated by commas: rest, grpc or an installed one")
     grpc_port: Port = Field(50051, description="port of the gRPC front end; 0 picks a free one")
@@ -39,6 +43,9 @@ class KvSettings(ServiceSettings):
     max_value_bytes: int = Field(1 << 20, ge=0, le=1 << 28, description="longest value in bytes")
     max_transactions: int = Field(100_000, ge=0, description="transaction ids of credits that are remembered")
 
+    new_storage_shards: int = Field(
+        16, ge=0, le=4096, description="shards of the new storage that the flag use-new-storage reads; 0: there is none"
+    )
     shards: int = Field(1, ge=1, le=4096, description="parts of the in-memory map")
     cache_capacity: int = Field(0, ge=0, le=10_000_000, description="values in the read cache; 0 switches it off")
     backing_workers: int = Field(

@@ -25,6 +25,7 @@ FAULT_ACTIVE: Final = "stormlab_fault_active"  # same labels; 1 or 0
 KEYS: Final = "stormlab_keys"
 LOG_COMMITS: Final = "stormlab_log_commits_total"
 LOG_WRITES: Final = "stormlab_log_writes_total"
+STORAGE_READS: Final = "stormlab_storage_reads_total"  # label: storage, old or new
 CACHE_ENTRIES: Final = "stormlab_cache_entries"
 CACHE_HIT_RATIO: Final = "stormlab_cache_hit_ratio"
 CACHE_HITS: Final = "stormlab_cache_hits_total"
@@ -73,4 +74,5 @@ ATTRIBUTE_RESULT: Final = "result"
 
 # Headers that carry a request's policy state over HTTP.
 DEADLINE_HEADER: Final = "x-stormlab-timeout-ms"  # time left when the request was sent, in ms
+USER_HEADER: Final = "x-stormlab-user"  # who asks, for feature flags; nobody vouches for it
 ATTEMPT_HEADER: Final = "x-stormlab-attempt"  # 1 for the first try

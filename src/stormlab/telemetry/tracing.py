@@ -158,6 +158,10 @@ class Tracing:
             return parent
         return self._tracer.start_span(name, set_span_in_context(parent, _EMPTY), kind=kind, attributes=attributes)
 
+    def record(self, ratio: float) -> None:
+        """From now on ``ratio`` (0 to 1) of the traces begun here are recorded."""
+        self._ratio = ratio if self._tracer is not None else 0.0
+
     def close(self, seconds: float = 3.0) -> None:
         """Sends what has been recorded; blocks for at most ``seconds``, for whoever receives it may be gone."""
         if self._provider is not None:

@@ -11,7 +11,8 @@ from services.common.logs import Sampler
 from tests.services.kv.running import ROOT
 
 PROGRAM = """
-import logging, structlog
+import logging, time, structlog
+time.monotonic = lambda: 0.0
 from services.common.logs import start_logs
 start_logs(level="INFO", service="kv")
 structlog.get_logger().debug("unseen")
