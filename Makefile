@@ -11,7 +11,7 @@ PYTHON ?=
 PYTEST_ARGS ?=
 
 # One line per generator: the module to run, a colon, the committed path that it rewrites.
-GENERATORS := services.kv.proto.generate:services/kv/proto tools.generate_scenario_reference:docs/scenario.md \
+GENERATORS := services.common.proto.generate:services/common/proto tools.generate_scenario_reference:docs/scenario.md \
   tools.generate_cli_reference:docs/cli.md tools.generate_readme_outputs:README.md dashboards.generate:deploy
 
 # Every module under benchmarks/ but those that help another.

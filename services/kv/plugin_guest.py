@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import grpc
 
 from services.common.plugin import serve_plugin
+from services.common.proto import plugin_pb2 as pb
+from services.common.proto.plugin_pb2_grpc import add_TransactionLogServicer_to_server
 from services.kv import records
 from services.kv.model import Credit, Delete, LogCorrupt, LogUnavailable, Put
 from services.kv.ports import TransactionLog
-from services.kv.proto import plugin_pb2 as pb
-from services.kv.proto.plugin_pb2_grpc import add_TransactionLogServicer_to_server
 
 
 class LogServicer:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from services.common.plugin import PluginFailed, PluginProcess
+from services.common.proto import plugin_pb2 as pb
+from services.common.proto.plugin_pb2_grpc import TransactionLogStub
 from services.kv import records
 from services.kv.model import Credit, Delete, Event, LogCorrupt, LogUnavailable, Put, Write
-from services.kv.proto import plugin_pb2 as pb
-from services.kv.proto.plugin_pb2_grpc import TransactionLogStub
 from stormlab.errors import BadInput
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from services.common.health import Status
+from services.common.proto import keyvalue_pb2 as pb
 from services.common.rpc import Behaviour, Context, RpcGuard, RpcRefused
 from services.common.serving import address_of
 from services.kv import model
-from services.kv.proto import keyvalue_pb2 as pb
 from services.kv.service import KeyValueService
 from stormlab.errors import BadInput
 

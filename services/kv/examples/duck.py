@@ -10,8 +10,8 @@ import sys
 import grpc
 
 from services.common.plugin import PluginProcess, serve_plugin
-from services.kv.proto import plugin_pb2 as pb
-from services.kv.proto.plugin_pb2_grpc import SayerStub, add_SayerServicer_to_server
+from services.common.proto import plugin_pb2 as pb
+from services.common.proto.plugin_pb2_grpc import SayerStub, add_SayerServicer_to_server
 
 
 class Duck:

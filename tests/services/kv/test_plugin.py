@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from services.common.plugin import PluginFailed, PluginProcess
+from services.common.proto import plugin_pb2 as pb
 from services.kv.examples.duck import ask
 from services.kv.model import Credit, Delete, LogCorrupt, LogUnavailable, Put, Write
 from services.kv.plugin_log import PluginLog
-from services.kv.proto import plugin_pb2 as pb
 from tests.services.kv.running import ROOT, Running
 
 pytestmark = pytest.mark.live

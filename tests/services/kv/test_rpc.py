@@ -12,8 +12,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from services.kv.proto import keyvalue_pb2 as pb
-from services.kv.proto.keyvalue_pb2_grpc import KeyValueStub
+from services.common.proto import keyvalue_pb2 as pb
+from services.common.proto.keyvalue_pb2_grpc import KeyValueStub
 from tests.services.kv.running import Running
 
 pytestmark = pytest.mark.live

@@ -3,7 +3,7 @@
 import grpc
 import warnings
 
-from services.kv.proto import keyvalue_pb2 as services_dot_kv_dot_proto_dot_keyvalue__pb2
+from services.common.proto import keyvalue_pb2 as services_dot_common_dot_proto_dot_keyvalue__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -18,7 +18,7 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in services/kv/proto/keyvalue_pb2_grpc.py depends on'
+        + ' but the generated code in services/common/proto/keyvalue_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
@@ -36,18 +36,18 @@ class KeyValueStub:
         """
         self.Get = channel.unary_unary(
                 '/stormlab.kv.v1.KeyValue/Get',
-                request_serializer=services_dot_kv_dot_proto_dot_keyvalue__pb2.GetRequest.SerializeToString,
-                response_deserializer=services_dot_kv_dot_proto_dot_keyvalue__pb2.GetResponse.FromString,
+                request_serializer=services_dot_common_dot_proto_dot_keyvalue__pb2.GetRequest.SerializeToString,
+                response_deserializer=services_dot_common_dot_proto_dot_keyvalue__pb2.GetResponse.FromString,
                 _registered_method=True)
         self.Put = channel.unary_unary(
                 '/stormlab.kv.v1.KeyValue/Put',
-                request_serializer=services_dot_kv_dot_proto_dot_keyvalue__pb2.PutRequest.SerializeToString,
-                response_deserializer=services_dot_kv_dot_proto_dot_keyvalue__pb2.PutResponse.FromString,
+                request_serializer=services_dot_common_dot_proto_dot_keyvalue__pb2.PutRequest.SerializeToString,
+                response_deserializer=services_dot_common_dot_proto_dot_keyvalue__pb2.PutResponse.FromString,
                 _registered_method=True)
         self.Delete = channel.unary_unary(
                 '/stormlab.kv.v1.KeyValue/Delete',
-                request_serializer=services_dot_kv_dot_proto_dot_keyvalue__pb2.DeleteRequest.SerializeToString,
-                response_deserializer=services_dot_kv_dot_proto_dot_keyvalue__pb2.DeleteResponse.FromString,
+                request_serializer=services_dot_common_dot_proto_dot_keyvalue__pb2.DeleteRequest.SerializeToString,
+                response_deserializer=services_dot_common_dot_proto_dot_keyvalue__pb2.DeleteResponse.FromString,
                 _registered_method=True)
 
 
@@ -80,18 +80,18 @@ def add_KeyValueServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'Get': grpc.unary_unary_rpc_method_handler(
                     servicer.Get,
-                    request_deserializer=services_dot_kv_dot_proto_dot_keyvalue__pb2.GetRequest.FromString,
-                    response_serializer=services_dot_kv_dot_proto_dot_keyvalue__pb2.GetResponse.SerializeToString,
+                    request_deserializer=services_dot_common_dot_proto_dot_keyvalue__pb2.GetRequest.FromString,
+                    response_serializer=services_dot_common_dot_proto_dot_keyvalue__pb2.GetResponse.SerializeToString,
             ),
             'Put': grpc.unary_unary_rpc_method_handler(
                     servicer.Put,
-                    request_deserializer=services_dot_kv_dot_proto_dot_keyvalue__pb2.PutRequest.FromString,
-                    response_serializer=services_dot_kv_dot_proto_dot_keyvalue__pb2.PutResponse.SerializeToString,
+                    request_deserializer=services_dot_common_dot_proto_dot_keyvalue__pb2.PutRequest.FromString,
+                    response_serializer=services_dot_common_dot_proto_dot_keyvalue__pb2.PutResponse.SerializeToString,
             ),
             'Delete': grpc.unary_unary_rpc_method_handler(
                     servicer.Delete,
-                    request_deserializer=services_dot_kv_dot_proto_dot_keyvalue__pb2.DeleteRequest.FromString,
-                    response_serializer=services_dot_kv_dot_proto_dot_keyvalue__pb2.DeleteResponse.SerializeToString,
+                    request_deserializer=services_dot_common_dot_proto_dot_keyvalue__pb2.DeleteRequest.FromString,
+                    response_serializer=services_dot_common_dot_proto_dot_keyvalue__pb2.DeleteResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -119,8 +119,8 @@ class KeyValue:
             request,
             target,
             '/stormlab.kv.v1.KeyValue/Get',
-            services_dot_kv_dot_proto_dot_keyvalue__pb2.GetRequest.SerializeToString,
-            services_dot_kv_dot_proto_dot_keyvalue__pb2.GetResponse.FromString,
+            services_dot_common_dot_proto_dot_keyvalue__pb2.GetRequest.SerializeToString,
+            services_dot_common_dot_proto_dot_keyvalue__pb2.GetResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -146,8 +146,8 @@ class KeyValue:
             request,
             target,
             '/stormlab.kv.v1.KeyValue/Put',
-            services_dot_kv_dot_proto_dot_keyvalue__pb2.PutRequest.SerializeToString,
-            services_dot_kv_dot_proto_dot_keyvalue__pb2.PutResponse.FromString,
+            services_dot_common_dot_proto_dot_keyvalue__pb2.PutRequest.SerializeToString,
+            services_dot_common_dot_proto_dot_keyvalue__pb2.PutResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -173,8 +173,8 @@ class KeyValue:
             request,
             target,
             '/stormlab.kv.v1.KeyValue/Delete',
-            services_dot_kv_dot_proto_dot_keyvalue__pb2.DeleteRequest.SerializeToString,
-            services_dot_kv_dot_proto_dot_keyvalue__pb2.DeleteResponse.FromString,
+            services_dot_common_dot_proto_dot_keyvalue__pb2.DeleteRequest.SerializeToString,
+            services_dot_common_dot_proto_dot_keyvalue__pb2.DeleteResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -3,7 +3,7 @@
 import grpc
 import warnings
 
-from services.kv.proto import plugin_pb2 as services_dot_kv_dot_proto_dot_plugin__pb2
+from services.common.proto import plugin_pb2 as services_dot_common_dot_proto_dot_plugin__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -18,7 +18,7 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in services/kv/proto/plugin_pb2_grpc.py depends on'
+        + ' but the generated code in services/common/proto/plugin_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
@@ -37,18 +37,18 @@ class TransactionLogStub:
         """
         self.Events = channel.unary_stream(
                 '/stormlab.plugin.v1.TransactionLog/Events',
-                request_serializer=services_dot_kv_dot_proto_dot_plugin__pb2.EventsRequest.SerializeToString,
-                response_deserializer=services_dot_kv_dot_proto_dot_plugin__pb2.Record.FromString,
+                request_serializer=services_dot_common_dot_proto_dot_plugin__pb2.EventsRequest.SerializeToString,
+                response_deserializer=services_dot_common_dot_proto_dot_plugin__pb2.Record.FromString,
                 _registered_method=True)
         self.Commit = channel.unary_unary(
                 '/stormlab.plugin.v1.TransactionLog/Commit',
-                request_serializer=services_dot_kv_dot_proto_dot_plugin__pb2.CommitRequest.SerializeToString,
-                response_deserializer=services_dot_kv_dot_proto_dot_plugin__pb2.CommitResponse.FromString,
+                request_serializer=services_dot_common_dot_proto_dot_plugin__pb2.CommitRequest.SerializeToString,
+                response_deserializer=services_dot_common_dot_proto_dot_plugin__pb2.CommitResponse.FromString,
                 _registered_method=True)
         self.Probe = channel.unary_unary(
                 '/stormlab.plugin.v1.TransactionLog/Probe',
-                request_serializer=services_dot_kv_dot_proto_dot_plugin__pb2.ProbeRequest.SerializeToString,
-                response_deserializer=services_dot_kv_dot_proto_dot_plugin__pb2.ProbeResponse.FromString,
+                request_serializer=services_dot_common_dot_proto_dot_plugin__pb2.ProbeRequest.SerializeToString,
+                response_deserializer=services_dot_common_dot_proto_dot_plugin__pb2.ProbeResponse.FromString,
                 _registered_method=True)
 
 
@@ -82,18 +82,18 @@ def add_TransactionLogServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'Events': grpc.unary_stream_rpc_method_handler(
                     servicer.Events,
-                    request_deserializer=services_dot_kv_dot_proto_dot_plugin__pb2.EventsRequest.FromString,
-                    response_serializer=services_dot_kv_dot_proto_dot_plugin__pb2.Record.SerializeToString,
+                    request_deserializer=services_dot_common_dot_proto_dot_plugin__pb2.EventsRequest.FromString,
+                    response_serializer=services_dot_common_dot_proto_dot_plugin__pb2.Record.SerializeToString,
             ),
             'Commit': grpc.unary_unary_rpc_method_handler(
                     servicer.Commit,
-                    request_deserializer=services_dot_kv_dot_proto_dot_plugin__pb2.CommitRequest.FromString,
-                    response_serializer=services_dot_kv_dot_proto_dot_plugin__pb2.CommitResponse.SerializeToString,
+                    request_deserializer=services_dot_common_dot_proto_dot_plugin__pb2.CommitRequest.FromString,
+                    response_serializer=services_dot_common_dot_proto_dot_plugin__pb2.CommitResponse.SerializeToString,
             ),
             'Probe': grpc.unary_unary_rpc_method_handler(
                     servicer.Probe,
-                    request_deserializer=services_dot_kv_dot_proto_dot_plugin__pb2.ProbeRequest.FromString,
-                    response_serializer=services_dot_kv_dot_proto_dot_plugin__pb2.ProbeResponse.SerializeToString,
+                    request_deserializer=services_dot_common_dot_proto_dot_plugin__pb2.ProbeRequest.FromString,
+                    response_serializer=services_dot_common_dot_proto_dot_plugin__pb2.ProbeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -122,8 +122,8 @@ class TransactionLog:
             request,
             target,
             '/stormlab.plugin.v1.TransactionLog/Events',
-            services_dot_kv_dot_proto_dot_plugin__pb2.EventsRequest.SerializeToString,
-            services_dot_kv_dot_proto_dot_plugin__pb2.Record.FromString,
+            services_dot_common_dot_proto_dot_plugin__pb2.EventsRequest.SerializeToString,
+            services_dot_common_dot_proto_dot_plugin__pb2.Record.FromString,
             options,
             channel_credentials,
             insecure,
@@ -149,8 +149,8 @@ class TransactionLog:
             request,
             target,
             '/stormlab.plugin.v1.TransactionLog/Commit',
-            services_dot_kv_dot_proto_dot_plugin__pb2.CommitRequest.SerializeToString,
-            services_dot_kv_dot_proto_dot_plugin__pb2.CommitResponse.FromString,
+            services_dot_common_dot_proto_dot_plugin__pb2.CommitRequest.SerializeToString,
+            services_dot_common_dot_proto_dot_plugin__pb2.CommitResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -176,8 +176,8 @@ class TransactionLog:
             request,
             target,
             '/stormlab.plugin.v1.TransactionLog/Probe',
-            services_dot_kv_dot_proto_dot_plugin__pb2.ProbeRequest.SerializeToString,
-            services_dot_kv_dot_proto_dot_plugin__pb2.ProbeResponse.FromString,
+            services_dot_common_dot_proto_dot_plugin__pb2.ProbeRequest.SerializeToString,
+            services_dot_common_dot_proto_dot_plugin__pb2.ProbeResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -201,8 +201,8 @@ class SayerStub:
         """
         self.Says = channel.unary_unary(
                 '/stormlab.plugin.v1.Sayer/Says',
-                request_serializer=services_dot_kv_dot_proto_dot_plugin__pb2.SaysRequest.SerializeToString,
-                response_deserializer=services_dot_kv_dot_proto_dot_plugin__pb2.SaysResponse.FromString,
+                request_serializer=services_dot_common_dot_proto_dot_plugin__pb2.SaysRequest.SerializeToString,
+                response_deserializer=services_dot_common_dot_proto_dot_plugin__pb2.SaysResponse.FromString,
                 _registered_method=True)
 
 
@@ -221,8 +221,8 @@ def add_SayerServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'Says': grpc.unary_unary_rpc_method_handler(
                     servicer.Says,
-                    request_deserializer=services_dot_kv_dot_proto_dot_plugin__pb2.SaysRequest.FromString,
-                    response_serializer=services_dot_kv_dot_proto_dot_plugin__pb2.SaysResponse.SerializeToString,
+                    request_deserializer=services_dot_common_dot_proto_dot_plugin__pb2.SaysRequest.FromString,
+                    response_serializer=services_dot_common_dot_proto_dot_plugin__pb2.SaysResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -251,8 +251,8 @@ class Sayer:
             request,
             target,
             '/stormlab.plugin.v1.Sayer/Says',
-            services_dot_kv_dot_proto_dot_plugin__pb2.SaysRequest.SerializeToString,
-            services_dot_kv_dot_proto_dot_plugin__pb2.SaysResponse.FromString,
+            services_dot_common_dot_proto_dot_plugin__pb2.SaysRequest.SerializeToString,
+            services_dot_common_dot_proto_dot_plugin__pb2.SaysResponse.FromString,
             options,
             channel_credentials,
             insecure,

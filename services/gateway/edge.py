@@ -1,0 +1,162 @@
+"""One edge of the gateway: an upstream with its policies, its replicas, and the checks of their health."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from random import Random
+
+import aiohttp
+import structlog
+from opentelemetry.trace import Span, SpanKind
+from opentelemetry.util.types import AttributeValue
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+
+from services.common.health import Finding, Status
+from services.gateway.edge_metrics import EdgeMetrics
+from services.gateway.exchange import Asked, Exchange, HttpExchange, RpcExchange
+from services.gateway.replicas import Balancer, Replica, Standing
+from services.gateway.settings import HealthChecks, Upstream
+from stormlab.drivers.aio import Pipeline
+from stormlab.effects import Request
+from stormlab.outcome import Outcome
+from stormlab.telemetry import names
+from stormlab.telemetry.tracing import Tracing, propagate
+
+logger = structlog.get_logger()
+
+
+class Edge:
+    """Calls ``upstream``; `start` it on the loop that serves, and `close` it there.
+
+    Args:
+        largest: bytes of an answer.
+        seed: of jitter and of drawn choices.
+    """
+
+    def __init__(
+        self, name: str, upstream: Upstream, *, metrics: EdgeMetrics, tracing: Tracing, largest: int, seed: int
+    ) -> None:
+        self.name, self.upstream = name, upstream
+        self._metrics, self._tracing, self._largest = metrics, tracing, largest
+        replicas = [Replica(address) for address in upstream.replicas]
+        self.balancer = Balancer(replicas, upstream.balancing, Random(f"{seed}:{name}:balancing"))
+        self.pipeline = Pipeline(upstream.policies, seed=seed, listener=metrics, edge=name)
+        metrics.introduce(name, upstream.policies)
+        self._exchange: Exchange | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Opens the pools of connections, and begins to check health."""
+        self._exchange = self._connect()
+        if self.upstream.health is not None:
+            self._watch = asyncio.create_task(self._check_health(self.upstream.health))
+
+    async def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait({self._watch})
+        if self._exchange is not None:
+            await self._exchange.close()
+
+    async def ask(self, asked: Asked, request: Request, span: Span) -> Outcome:
+        """The answer of the upstream under the policies; each attempt is a span below ``span``."""
+
+        async def attempt(request: Request) -> Outcome:
+            return await self._attempt(asked, request, span)
+
+        outcome = await self.pipeline.outcome(attempt, request=request)
+        self._metrics.request_ended(self.name, outcome)
+        return outcome
+
+    async def _attempt(self, asked: Asked, request: Request, parent: Span) -> Outcome:
+        assert self._exchange is not None
+        replica = self.balancer.next()
+        span = self._span(asked, request, replica, parent)
+        headers, left = self._headers(request, span)
+        replica.load += 1
+        ending = "cut-off"
+        try:
+            outcome = await self._exchange(replica.address, asked, headers, left)
+            ending = outcome.ending.value
+            return outcome
+        finally:
+            replica.load -= 1
+            if span is not parent:
+                span.set_attribute(names.ATTRIBUTE_ENDING, ending)
+                span.end()
+
+    def _span(self, asked: Asked, request: Request, replica: Replica, parent: Span) -> Span:
+        host, _, port = replica.address.rpartition(":")
+        attributes: dict[str, AttributeValue] = {
+            names.ATTRIBUTE_METHOD: asked.method,
+            names.ATTRIBUTE_PEER: host,
+            names.ATTRIBUTE_PEER_PORT: int(port),
+            names.ATTRIBUTE_ATTEMPT: request.attempt,
+        }
+        return self._tracing.child(f"{self.name} attempt", parent, kind=SpanKind.CLIENT, attributes=attributes)
+
+    def _headers(self, request: Request, span: Span) -> tuple[dict[str, str], float | None]:
+        headers = {names.ATTEMPT_HEADER: str(request.attempt)}
+        left = None
+        if request.deadline is not None:
+            left = max(0.0, request.deadline - asyncio.get_running_loop().time())
+            headers[names.DEADLINE_HEADER] = f"{left * 1000:.0f}"
+        propagate(span, headers)
+        return headers, left
+
+    def _connect(self) -> Exchange:
+        if self.upstream.protocol == "grpc":
+            return RpcExchange(self.upstream.replicas, largest=self._largest)
+        return HttpExchange(connections=self.upstream.connections, largest=self._largest)
+
+    async def _check_health(self, checks: HealthChecks) -> None:
+        probes = self.upstream.probes or self.upstream.replicas
+        timeout = aiohttp.ClientTimeout(total=checks.timeout)
+        async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
+            pairs = zip(self.balancer.replicas, probes, strict=True)
+            async with asyncio.TaskGroup() as group:
+                for replica, address in pairs:
+                    group.create_task(self._check(session, replica, f"http://{address}{checks.path}", checks))
+
+    async def _check(self, session: aiohttp.ClientSession, replica: Replica, url: str, checks: HealthChecks) -> None:
+        standing = Standing(unhealthy_after=checks.unhealthy_after, healthy_after=checks.healthy_after)
+        while True:
+            if standing.record(ok=await _well(session, url)):
+                self.balancer.mark(replica, healthy=standing.healthy)
+                logger.warning("replica changed", edge=self.name, replica=replica.address, healthy=standing.healthy)
+            await asyncio.sleep(checks.every)
+
+    async def health(self) -> Finding:
+        """Failing when no replica looks healthy, a warning when some do not."""
+        healthy, all_of_them = self.balancer.healthy, len(self.balancer.replicas)
+        words = f"{healthy} of {all_of_them} replicas healthy"
+        if healthy == 0:
+            return Finding(Status.FAILING, words + "; failing open")
+        return Finding(Status.HEALTHY if healthy == all_of_them else Status.WARNING, words)
+
+
+async def _well(session: aiohttp.ClientSession, url: str) -> bool:
+    """A warning (429) is no reason to stop sending requests."""
+    try:
+        async with session.get(url, allow_redirects=False) as response:
+            return response.status in (200, 429)
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return False
+
+
+class ReplicaMetrics:
+    """A Prometheus collector of the standing of all replicas."""
+
+    def __init__(self, edges: list[Edge], *, service: str) -> None:
+        self._edges, self._service = edges, service
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            names.REPLICA_HEALTHY, "1 while health checks pass", labels=["service", "edge", "replica"]
+        )
+        for edge in self._edges:
+            for replica in edge.balancer.replicas:
+                family.add_metric([self._service, edge.name, replica.address], float(replica.healthy))
+        yield family
