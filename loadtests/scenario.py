@@ -11,13 +11,12 @@ import json
 import os
 import time
 from array import array
-from collections.abc import Callable, Iterator
-from itertools import cycle
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gevent
 import numpy as np
-from gevent.pool import Pool
+from gevent.pool import Pool as Greenlets
 from geventhttpclient.response import HTTPConnectionClosed
 from locust import User, task
 
@@ -26,7 +25,7 @@ from stormlab.drivers.green import interpret
 from stormlab.effects import PLAIN, Request, Strategy
 from stormlab.live import plan as plans
 from stormlab.outcome import SUCCESS, Ending, Outcome, failure, overloaded
-from stormlab.policies import Scope, compose
+from stormlab.policies import HealthCheck, Pool, Scope, compose
 from stormlab.scenario.arrivals import arrival_times, load_factor
 from stormlab.scenario.disturbances import Block, Change
 from stormlab.scenario.model import Client, Closed, Scenario
@@ -35,6 +34,10 @@ from stormlab.telemetry import names
 
 #: Requests one client may have under way; more are dropped, which makes the run void.
 MOST_UNDER_WAY = 20_000
+
+#: Where a service says how it is; 429 is a warning and no failure.
+HEALTH_PATHS = {"shallow": "/readyz", "deep": "/healthz/deep"}
+HEALTHY = (200, 429)
 
 PLAN = plans.read(os.environ[plans.ENVIRONMENT])
 SCENARIO = PLAN.scenario()
@@ -63,23 +66,78 @@ class Journal:
 
 
 class Callee:
-    """The replicas of a service, called in turn."""
+    """A service behind the load balancer that all its callers share; ``clock`` is the scenario's, in s."""
 
-    def __init__(self, urls: list[str], path: str) -> None:
-        self._replicas: Iterator[Connections] = cycle([Connections(url) for url in urls])
+    def __init__(self, name: str, urls: Sequence[str], path: str) -> None:
+        description = SCENARIO.services[name]
+        self.health = description.health
+        self._replicas = [Connections(url) for url in urls]
         self._path = path
+        self._pool = Pool(
+            len(urls),
+            random=stream(PLAN.seed, "service", name, "balancing"),
+            balancing=description.balancing,
+            outlier=description.outlier,
+            health=description.health,
+            panic=description.panic,
+            name=name,
+        )
 
-    def attempt(self, request: Request, now: float) -> Outcome:
-        headers = f"{names.ATTEMPT_HEADER}: {request.attempt}\r\n"
-        if request.deadline is not None:
-            left = max(0.0, request.deadline - now)
-            headers += f"{names.DEADLINE_HEADER}: {left * 1000:.0f}\r\n"
+    def attempt(self, request: Request, clock: Callable[[], float]) -> Outcome:
+        now, pool = clock(), self._pool
+        permit = pool.admit(now, request)
+        if permit is None:
+            return pool.refusal(now)
         try:
-            return outcome_of(next(self._replicas).get(self._path, headers))
+            outcome = self._exchange(permit.replica, self._path, _headers(request, now))
+        except BaseException:
+            pool.expire(clock())
+            pool.ignore(permit)
+            raise
+        pool.settle(clock(), permit, outcome)
+        return outcome
+
+    def keep_checking(self, health: HealthCheck, clock: Callable[[], float]) -> None:
+        """Ask every replica again and again until the end of the run, spread over the interval."""
+        for replica in range(len(self._replicas)):
+            first = health.interval * (replica + 1) / len(self._replicas)
+            gevent.spawn(self._check, replica, first, health, clock)
+
+    def _check(self, replica: int, due: float, health: HealthCheck, clock: Callable[[], float]) -> None:
+        while due < SCENARIO.run.duration:
+            gevent.sleep(max(0.0, due - clock()))
+            ok = self._is_well(replica, HEALTH_PATHS[health.depth], health.timeout)
+            self._pool.probed(clock(), replica, ok=ok)
+            due += health.interval
+
+    def _is_well(self, replica: int, path: str, seconds: float) -> bool:
+        limit = gevent.Timeout.start_new(seconds)
+        try:
+            return self._replicas[replica].get(path).status in HEALTHY
+        except gevent.Timeout as expired:
+            if expired is not limit:
+                raise
+            return False
+        except (OSError, HTTPConnectionClosed, ValueError):
+            return False
+        finally:
+            limit.close()
+
+    def _exchange(self, replica: int, path: str, headers: str) -> Outcome:
+        try:
+            return outcome_of(self._replicas[replica].get(path, headers))
         except ConnectionRefusedError:
             return failure("connection-refused")
         except (OSError, HTTPConnectionClosed, ValueError):
             return failure("connection-lost")
+
+
+def _headers(request: Request, now: float) -> str:
+    headers = f"{names.ATTEMPT_HEADER}: {request.attempt}\r\n"
+    if request.deadline is not None:
+        left = max(0.0, request.deadline - now)
+        headers += f"{names.DEADLINE_HEADER}: {left * 1000:.0f}\r\n"
+    return headers
 
 
 def outcome_of(answer: Answer) -> Outcome:
@@ -117,7 +175,7 @@ class ScenarioUser(User):
     def on_start(self) -> None:
         self.client: Client = SCENARIO.clients[self.client_name]
         self.journal = Journal()
-        self.callee = Callee(list(PLAN.targets[self.client.target]), "/v1/stormlab")
+        self.callee = CALLEES[self.client.target]
         self.random = stream(PLAN.seed, "client", self.client_name, "edge")
         self.scenario = SCENARIO
         self.strategy = self._strategy(SCENARIO)
@@ -127,7 +185,7 @@ class ScenarioUser(User):
     def play(self) -> None:
         self.epoch = PLAYERS.wait_for_start()
         changes = [gevent.spawn(self._change, change) for change in _of_kind(SCENARIO, Change)]
-        pool = Pool(MOST_UNDER_WAY)
+        pool = Greenlets(MOST_UNDER_WAY)
         if isinstance(self.client.arrivals, Closed):
             self._closed_loop(pool, self.client.arrivals)
         else:
@@ -141,7 +199,7 @@ class ScenarioUser(User):
         """Scenario time in s."""
         return time.monotonic() - self.epoch
 
-    def _open_loop(self, pool: Pool) -> None:
+    def _open_loop(self, pool: Greenlets) -> None:
         for intended in self.times.tolist():
             self._sleep_until(intended)
             if pool.free_count() < 1:
@@ -149,7 +207,7 @@ class ScenarioUser(User):
                 continue
             pool.spawn(self._request, intended)
 
-    def _closed_loop(self, pool: Pool, closed: Closed) -> None:
+    def _closed_loop(self, pool: Greenlets, closed: Closed) -> None:
         think = closed.think_time.sampler(stream(PLAN.seed, "client", self.client_name, "think"))
         present: set[int] = set()
 
@@ -182,9 +240,8 @@ class ScenarioUser(User):
         def operation(request: Request) -> Outcome:
             nonlocal tries
             tries += 1
-            now = self.now()
-            journal.tries.append(now)
-            return self.callee.attempt(request, now)
+            journal.tries.append(self.now())
+            return self.callee.attempt(request, self.now)
 
         if self._blocked(sent):
             outcome = Outcome(Ending.REFUSED, None, "blocked")
@@ -263,6 +320,7 @@ class Players:
     def __init__(self, count: int) -> None:
         self._waiting = count
         self._playing = count
+        self._checking = False
 
     def wait_for_start(self) -> float:
         self._waiting -= 1
@@ -273,7 +331,15 @@ class Players:
             gevent.sleep(0.02)
         epoch = float(PLAN.go.read_text(encoding="utf-8"))
         gevent.sleep(max(0.0, epoch - time.monotonic()))
+        self._check_health(epoch)
         return epoch
+
+    def _check_health(self, epoch: float) -> None:
+        if not self._checking:
+            self._checking = True
+            for callee in CALLEES.values():
+                if callee.health is not None:
+                    callee.keep_checking(callee.health, lambda: time.monotonic() - epoch)
 
     def finished(self, user: User) -> None:
         self._playing -= 1
@@ -283,6 +349,10 @@ class Players:
 
 
 PLAYERS = Players(len(SCENARIO.clients))
+CALLEES = {
+    target: Callee(target, PLAN.targets[target], "/v1/stormlab")
+    for target in {client.target for client in SCENARIO.clients.values()}
+}
 
 USERS: list[Callable[..., Any]] = [
     type(f"Client_{name.replace('-', '_')}", (ScenarioUser,), {"client_name": name}) for name in SCENARIO.clients

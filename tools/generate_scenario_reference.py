@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from stormlab.errors import InvalidValue
+from stormlab.policies import HealthCheck, OutlierEjection, Panic
 from stormlab.scenario.disturbances import Disturbance, Toxic
 from stormlab.scenario.model import (
     AnyDistribution,
@@ -50,6 +51,7 @@ TABLES: list[tuple[str, list[type]]] = [
     ("Top level", [Scenario]),
     ("`[run]`", [RunSettings]),
     ("`[services.NAME]`", [Service, Queue]),
+    ("`[services.NAME]`: `outlier`, `health`, `panic`", [OutlierEjection, HealthCheck, Panic]),
     ("`[[services.NAME.calls]]`", [Dependency, Cache]),
     ("`[clients.NAME]`", [Client]),
     ("`[[expect]]`", [Expectation]),
@@ -215,7 +217,8 @@ def _value(value: Any) -> str:
     if isinstance(value, BaseModel):
         return "its defaults"
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        given = {"kind": kind_of(type(value))} | dataclasses.asdict(value)
+        kind = kind_of(type(value))
+        given = ({"kind": kind} if kind else {}) | dataclasses.asdict(value)
         return "`{ " + ", ".join(f"{key} = {_plain(item)}" for key, item in given.items()) + " }`"
     return f"`{_plain(value)}`"
 

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from stormlab import policies
-from stormlab.policies import idempotency
-from stormlab.policies.breaker import TRANSITIONS, State
+from stormlab.policies import breaker, health_check, idempotency, outlier
 from stormlab.policies.states import mermaid
 from stormlab.scenario.model import Queue
 
@@ -59,12 +58,18 @@ def test_the_defaults_are_those_of_the_code(config: Any) -> None:
     assert documented[made.kind] == printed
 
 
-def test_the_diagram_is_drawn_from_the_table() -> None:
-    page = (PATTERNS / "circuit-breaker.md").read_text(encoding="utf-8")
-    assert (
-        f"```mermaid\n{mermaid({(str(a), str(b)): str(c) for (a, b), c in TRANSITIONS.items()}, State.CLOSED)}\n```"
-        in page
-    )
+@pytest.mark.parametrize(
+    ("page", "transitions", "start"),
+    [
+        ("circuit-breaker", breaker.TRANSITIONS, breaker.State.CLOSED),
+        ("outlier-ejection", outlier.TRANSITIONS, outlier.Place.IN_ROTATION),
+        ("health-check", health_check.TRANSITIONS, health_check.Condition.HEALTHY),
+    ],
+)
+def test_the_diagram_is_drawn_from_the_table(page: str, transitions: Any, start: str) -> None:
+    text = (PATTERNS / f"{page}.md").read_text(encoding="utf-8")
+    table = {(str(before), str(signal)): str(after) for (before, signal), after in transitions.items()}
+    assert f"```mermaid\n{mermaid(table, start)}\n```" in text
 
 
 def test_the_states_of_an_idempotency_key_are_drawn_from_their_table() -> None:

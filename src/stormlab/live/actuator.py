@@ -150,10 +150,6 @@ def refuse_what_cannot_be_done(scenario: Scenario) -> None:
             raise BadInput(
                 f"services.{name}.slowdown: simulated only, the workers of the live service do not slow down"
             )
-        if service.replicas > 1 and service.balancing != "round-robin":
-            raise BadInput(
-                f"services.{name}.balancing: live replicas are called in turn; {service.balancing} is simulated only"
-            )
     for disturbance in _all(scenario):
         if isinstance(disturbance, Change):
             _refuse_change(scenario, disturbance)

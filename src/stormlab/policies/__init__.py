@@ -17,9 +17,12 @@ from stormlab.policies.bulkhead import Bulkhead
 from stormlab.policies.caller_throttle import CallerThrottle
 from stormlab.policies.degrade import Degrade
 from stormlab.policies.fallback import Fallback
+from stormlab.policies.health_check import HealthCheck, Panic
 from stormlab.policies.hedge import Hedge
 from stormlab.policies.idempotency import Idempotent
 from stormlab.policies.limit import AimdLimit, GradientLimit, VegasLimit
+from stormlab.policies.outlier import OutlierEjection
+from stormlab.policies.pool import Pool
 from stormlab.policies.retry import Retry
 from stormlab.policies.shed import ConcurrencyShed, PriorityShed, QueueShed
 from stormlab.policies.throttle import AdaptiveThrottle
@@ -47,11 +50,15 @@ __all__ = [
     "FullJitter",
     "GradientLimit",
     "GrpcBudget",
+    "HealthCheck",
     "Hedge",
     "Idempotent",
     "Load",
     "NoBackoff",
+    "OutlierEjection",
+    "Panic",
     "Policy",
+    "Pool",
     "PriorityShed",
     "QueueShed",
     "Retry",

@@ -25,8 +25,11 @@ from stormlab.policies import (
     FinagleBudget,
     GradientLimit,
     GrpcBudget,
+    HealthCheck,
     Hedge,
     Idempotent,
+    OutlierEjection,
+    Panic,
     PriorityShed,
     QueueShed,
     Retry,
@@ -36,6 +39,7 @@ from stormlab.policies import (
     Timeout,
     VegasLimit,
 )
+from stormlab.policies.balancing import Balancing
 from stormlab.policies.queueing import INTERVAL, TARGET
 from stormlab.scenario.changes import changed
 from stormlab.scenario.complaints import Contradictions
@@ -121,9 +125,10 @@ class Dependency(Strict):
 class Service(Strict):
     """``replicas`` × ``workers`` workers, each busy for a drawn ``service_time`` per request.
 
-    ``balancing`` chooses the replica: in turn, the one with the fewest requests in it, or the better of two at random.
-    ``guards`` stand at the door of every replica, the outermost first: they admit a request, ask for a cheaper answer,
-    or refuse it before it costs anything.
+    ``balancing`` chooses the replica: in turn, the one with the fewest requests under way, or the better of two at
+    random. ``outlier`` takes those out of rotation that fail more than the others, ``health`` those that fail health
+    checks; ``panic`` says what happens when too few are left. ``guards`` stand at the door of every replica, the
+    outermost first: they admit a request, ask for a cheaper answer, or refuse it before it costs anything.
     """
 
     workers: Count
@@ -131,7 +136,10 @@ class Service(Strict):
     slowdown: Slowdown | None = None
     queue: Queue = Queue()
     replicas: Count = 1
-    balancing: Literal["round-robin", "least-loaded", "two-choices"] = "round-robin"
+    balancing: Balancing = "round-robin"
+    outlier: OutlierEjection | None = None
+    health: HealthCheck | None = None
+    panic: Panic = Panic()
     calls: tuple[Dependency, ...] = ()
     guards: tuple[GuardSpec, ...] = ()
 

@@ -1,52 +1,85 @@
-"""Which replica gets the next request.
+"""The load balancer in front of the replicas of a service, and its health checks, in the simulated world.
 
-*Two choices*: the less loaded of two replicas drawn at random; with stale or expensive knowledge of the load it does
-better than the best of all (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001).
+The decisions are those of :class:`stormlab.policies.Pool`, which the load generator of the live world uses as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import cycle
+from collections.abc import Sequence
 from random import Random
-from typing import Literal, Protocol, TypeAlias, TypeVar
+
+import simpy
+
+from stormlab.drivers.sim import Run, Timer
+from stormlab.effects import PLAIN, Request, Strategy
+from stormlab.outcome import Outcome
+from stormlab.policies import HealthCheck, Pool, Scope, Timeout, compose
+from stormlab.sim.service import Endpoint, Reply
 
 
-class Loaded(Protocol):
-    """Something with requests in it."""
+class LoadBalancer:
+    """Sends each request down one of ``routes``, one for each replica of ``pool``."""
 
-    @property
-    def load(self) -> int: ...
+    def __init__(self, env: simpy.Environment, pool: Pool, routes: Sequence[Endpoint]) -> None:
+        self._env = env
+        self._pool = pool
+        self._routes = routes
 
+    def send(self, request: Request, reply: Reply) -> Outcome | None:
+        now, pool = self._env.now, self._pool
+        permit = pool.admit(now, request)
+        if permit is None:
+            return pool.refusal(now)
 
-Target = TypeVar("Target", bound=Loaded)
-Balancing: TypeAlias = Literal["round-robin", "least-loaded", "two-choices"]
+        def answered(outcome: Outcome) -> None:
+            pool.settle(self._env.now, permit, outcome)
+            reply(outcome)
 
-
-def chooser(kind: Balancing, targets: Sequence[Target], random: Random) -> Callable[[], Target]:
-    """A function that gives the next target; where several are equally good, they take turns or are drawn."""
-    if len(targets) == 1:
-        (only,) = targets
-        return lambda: only
-    if kind == "least-loaded":
-        return _least_loaded(targets)
-    if kind == "two-choices":
-        return lambda: _better(*random.sample(targets, 2))
-    turns = cycle([*targets[1:], targets[0]])
-    return lambda: next(turns)
-
-
-def _better(one: Target, other: Target) -> Target:
-    return one if one.load <= other.load else other
+        outcome = self._routes[permit.replica](request, answered)
+        if outcome is not None:
+            pool.settle(now, permit, outcome)
+        return outcome
 
 
-def _least_loaded(targets: Sequence[Target]) -> Callable[[], Target]:
-    number = len(targets)
-    last = 0
+class Prober:
+    """Asks every replica of ``pool`` along ``routes``, spread over the interval, and tells the pool."""
 
-    def choose() -> Target:
-        nonlocal last
-        last = min(((last + step) % number for step in range(1, number + 1)), key=lambda index: targets[index].load)
-        return targets[last]
+    def __init__(self, env: simpy.Environment, pool: Pool, health: HealthCheck, routes: Sequence[Endpoint]) -> None:
+        self._env = env
+        self._pool = pool
+        self._health = health
+        self._strategy: Strategy = compose([Timeout(seconds=health.timeout)], Scope(random=Random(0)))
+        for replica, route in enumerate(routes):
+            self._later(health.interval * (replica + 1) / len(routes), replica, route)
 
-    return choose
+    def _later(self, seconds: float, replica: int, route: Endpoint) -> None:
+        Timer(self._env, seconds, lambda _event: self._ask(replica, route))
+
+    def _ask(self, replica: int, route: Endpoint) -> None:
+        def answered(now: float, outcome: Outcome) -> None:
+            self._pool.probed(now, replica, ok=outcome.ok)
+
+        self._later(self._health.interval, replica, route)
+        Run(self._env, self._strategy(self._env.now, PLAIN), route, answered).start()
+
+
+def asking_all(env: simpy.Environment, own: Endpoint, dependencies: Sequence[tuple[Strategy, Endpoint]]) -> Endpoint:
+    """A deep health check: ``own`` is well and so is every dependency, each asked by a request of its own."""
+
+    def check(request: Request, reply: Reply) -> Outcome | None:
+        outcome = own(request, reply)
+        if outcome is None or not outcome.ok or not dependencies:
+            return outcome
+        left = list(dependencies)
+
+        def ask_next(_now: float, outcome: Outcome) -> None:
+            if not outcome.ok or not left:
+                reply(outcome)
+                return
+            strategy, endpoint = left.pop()
+            Run(env, strategy(env.now, request), endpoint, ask_next).start()
+
+        ask_next(env.now, outcome)
+        return None
+
+    return check

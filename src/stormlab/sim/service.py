@@ -20,7 +20,6 @@ from stormlab.scenario.distributions import Sampler
 from stormlab.scenario.disturbances import RequestDelay, RequestErrors
 from stormlab.scenario.model import Service as Description
 from stormlab.scenario.parts import best_concurrency
-from stormlab.sim.balancing import chooser
 
 Reply: TypeAlias = Callable[[Outcome], None]
 #: Starts one attempt; see :data:`stormlab.drivers.sim.Operation`.
@@ -74,6 +73,12 @@ class Replica:
 
     def connect(self, downstream: Sequence[tuple[Strategy, Endpoint]]) -> None:
         self._downstream = downstream
+
+    def check(self, request: Request, reply: Reply) -> Outcome | None:
+        """Answer a shallow health check, past the queue."""
+        if not self.up:
+            return CONNECTION_REFUSED
+        return None if self.frozen else SUCCESS
 
     @property
     def queue(self) -> int:
@@ -205,7 +210,7 @@ class Counts:
 
 
 class Service:
-    """The replicas behind one name and the choice between them, with the faults that hit single requests in front."""
+    """The replicas behind one name, with the faults that hit single requests in front of each."""
 
     def __init__(
         self,
@@ -214,7 +219,6 @@ class Service:
         random: Random,
         *,
         fault_random: Random,
-        balancing_random: Random,
         make: Callable[[simpy.Environment, Description, Random, Counts], Replica] = Replica,
     ) -> None:
         self._env = env
@@ -223,13 +227,15 @@ class Service:
         self.counts = Counts()
         self.description = description
         self.replicas = [make(env, description, random, self.counts) for _ in range(description.replicas)]
-        self._choose = chooser(description.balancing, self.replicas, balancing_random)
-        self._dispatch: Endpoint = self.replicas[0].submit if len(self.replicas) == 1 else self._balanced
 
-    def submit(self, request: Request, reply: Reply) -> Outcome | None:
-        if self.faults:
-            return self._submit_with_faults(request, reply)
-        return self._dispatch(request, reply)
+    def endpoint(self, index: int) -> Endpoint:
+        """Replica ``index`` with the faults in front of it."""
+        replica = self.replicas[index]
+
+        def submit(request: Request, reply: Reply) -> Outcome | None:
+            return self._submit_with_faults(replica, request, reply) if self.faults else replica.submit(request, reply)
+
+        return submit
 
     @property
     def queue(self) -> int:
@@ -246,11 +252,7 @@ class Service:
         up = (replica for replica in self.replicas if replica.up and not replica.frozen)
         return self.description.capacity_of(sum(best_concurrency(slowdown, r.workers) * r.speed for r in up))
 
-    def _balanced(self, request: Request, reply: Reply) -> Outcome | None:
-        return self._choose().submit(request, reply)
-
-    def _submit_with_faults(self, request: Request, reply: Reply) -> Outcome | None:
-        chosen = self._choose()
+    def _submit_with_faults(self, chosen: Replica, request: Request, reply: Reply) -> Outcome | None:
         delay = 0.0
         for fault in self.faults:
             if not self._concerns(fault, chosen) or self._fault_random.random() >= fault.probability:

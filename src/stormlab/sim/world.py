@@ -6,11 +6,12 @@ import contextlib
 import gc
 import time
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any
 
 from stormlab.drivers.sim import Timer
 from stormlab.effects import Strategy, call_once
-from stormlab.policies import Scope, compose
+from stormlab.policies import Pool, Scope, compose
 from stormlab.scenario.arrivals import arrival_times, load_factor
 from stormlab.scenario.disturbances import (
     Block,
@@ -26,10 +27,12 @@ from stormlab.scenario.disturbances import (
     Toxic,
 )
 from stormlab.scenario.model import Client, Closed, Dependency, Scenario
+from stormlab.scenario.model import Service as ServiceDescription
 from stormlab.scenario.recorder import Recorder
 from stormlab.scenario.requests import requests_of
 from stormlab.scenario.result import Result, conclude
 from stormlab.scenario.streams import stream
+from stormlab.sim.balancing import LoadBalancer, Prober, asking_all
 from stormlab.sim.cache import Cache
 from stormlab.sim.clients import Caller, ClosedLoop, OpenLoop
 from stormlab.sim.clock import Clock
@@ -53,11 +56,11 @@ class World:
                 service,
                 stream(seed, "service", name),
                 fault_random=stream(seed, "service", name, "faults"),
-                balancing_random=stream(seed, "service", name, "balancing"),
                 make=make_replica,
             )
             for name, service in scenario.services.items()
         }
+        self._pools = {name: self._pool(name, service) for name, service in scenario.services.items()}
         self._effective = scenario
         self._active: list[Disturbance] = []
         self._flush_random = stream(seed, "flush")
@@ -65,6 +68,7 @@ class World:
         self._paths: dict[str, list[Path]] = {name: [] for name in scenario.services}
         self._caches: dict[str, list[Cache]] = {name: [] for name in scenario.services}
         self._connect_services()
+        self._check_health()
         times = {name: arrival_times(scenario, name, seed) for name in scenario.clients}
         self.recorder = Recorder(scenario, {name: len(due) for name, due in times.items()})
         self.callers = {name: self._caller(name, client) for name, client in scenario.clients.items()}
@@ -98,7 +102,7 @@ class World:
     def _downstream(self, name: str, index: int, call: Dependency) -> tuple[Strategy, Endpoint]:
         edge = f"{name}→{call.target}"
         scope = Scope(random=stream(self.seed, "service", name, "calls", str(index)), edge=edge)
-        strategy, send = compose(call.policies, scope), self._path(call.target, call.latency, edge).send
+        strategy, send = compose(call.policies, scope), self._route(call.target, call.latency, edge)
         if call.cache is None:
             return strategy, send
         cache = Cache(self.env, call.cache, strategy, send)
@@ -106,19 +110,55 @@ class World:
         return call_once, cache.send
 
     def _caller(self, name: str, client: Client) -> Caller:
-        path = self._path(client.target, client.latency, name)
+        send = self._route(client.target, client.latency, name)
         random = stream(self.seed, "client", name, "edge")
-        caller = Caller(self.env, self._strategy(name, client), path.send, self.recorder.clients[name], random)
+        caller = Caller(self.env, self._strategy(name, client), send, self.recorder.clients[name], random)
         caller.make = requests_of(name, client, stream(self.seed, "client", name, "keys"))
         return caller
 
     def _strategy(self, name: str, client: Client) -> Strategy:
         return compose(client.policies, Scope(random=stream(self.seed, "client", name, "policies"), edge=name))
 
-    def _path(self, target: str, latency: float, edge: str) -> Path:
-        path = Path(self.env, self.services[target].submit, latency, stream(self.seed, "path", edge, target))
+    def _route(self, target: str, latency: float, edge: str) -> Endpoint:
+        """The way from a caller to a service: through its load balancer, when there is something to balance."""
+        service, random = self.services[target], stream(self.seed, "path", edge, target)
+        endpoints = [service.endpoint(index) for index in range(len(service.replicas))]
+        routes = [self._path(target, endpoint, latency, random) for endpoint in endpoints]
+        pool = self._pools[target]
+        return routes[0] if pool is None else LoadBalancer(self.env, pool, routes).send
+
+    def _path(self, target: str, endpoint: Endpoint, latency: float, random: Random) -> Endpoint:
+        path = Path(self.env, endpoint, latency, random)
         self._paths[target].append(path)
-        return path
+        return path.send
+
+    def _pool(self, name: str, service: ServiceDescription) -> Pool | None:
+        if service.replicas == 1 and service.outlier is None and service.health is None:
+            return None
+        return Pool(
+            service.replicas,
+            random=stream(self.seed, "service", name, "balancing"),
+            balancing=service.balancing,
+            outlier=service.outlier,
+            health=service.health,
+            panic=service.panic,
+            name=name,
+        )
+
+    def _check_health(self) -> None:
+        for name, service in self.scenario.services.items():
+            pool, health = self._pools[name], service.health
+            if pool is None or health is None:
+                continue
+            random = stream(self.seed, "service", name, "health")
+            checks: list[Endpoint] = [replica.check for replica in self.services[name].replicas]
+            if health.depth == "deep":
+                below = [
+                    (call_once, self._route(call.target, call.latency, f"{name}→{call.target}/health"))
+                    for call in service.calls
+                ]
+                checks = [asking_all(self.env, check, below) for check in checks]
+            Prober(self.env, pool, health, [self._path(name, check, 0.0, random) for check in checks])
 
     def _start(self, name: str, due: Any) -> None:
         caller, client = self.callers[name], self.scenario.clients[name]
