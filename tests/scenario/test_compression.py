@@ -83,6 +83,7 @@ SAME = {
     "run.seed",
     "services.kv.workers",
     "services.kv.replicas",
+    "services.kv.panic.threshold",
     "services.kv.queue.limit",
     "services.kv.service_time.cv",
     "clients.web.policies.1.max_retries",

@@ -11,6 +11,7 @@ from stormlab.scenario import loader
 SEEDS = {
     "partial-failure": 3,
     "deep-health-check": 2,
+    "retry-storm": 2,
 }
 VARIANTS = [(name, variant) for name in SEEDS for variant in ("", *loader.read(name).variants)]
 
