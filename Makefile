@@ -15,7 +15,7 @@ GENERATORS := services.common.proto.generate:services/common/proto tools.generat
   tools.generate_cli_reference:docs/cli.md tools.generate_readme_outputs:README.md dashboards.generate:deploy
 
 # Every module under benchmarks/ but those that help another.
-BENCHMARKS := $(filter-out __init__ echo_load,$(basename $(notdir $(wildcard benchmarks/*.py))))
+BENCHMARKS := $(filter-out __init__ echo_load bare_http bare_proxy,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
 # Half the length and the same outcome: in the live world time is real.
 SHORT := --set run.duration=38 --set faults.spike.at=8 --set faults.spike.for=5

@@ -10,13 +10,20 @@ from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
+from opentelemetry.context import Context as TraceContext
+from opentelemetry.context import attach, detach
+from opentelemetry.trace import Span, Status, StatusCode, set_span_in_context
 
 from services.common.capacity import Capacity, QueueFull
 from services.common.faults import FaultKind, Faults
 from services.common.metrics import RequestCounts
+from stormlab.telemetry import names
+from stormlab.telemetry.tracing import Tracing, exemplar
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Behaviour: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
+_EMPTY = TraceContext()
+_TRACE_CONTEXT = ("traceparent", "tracestate")
 
 
 class RpcRefused(Exception):
@@ -38,6 +45,7 @@ class RpcGuard:
     counts: RequestCounts | None
     faults: Faults
     capacity: Capacity
+    tracing: Tracing
     limit: int
     under_way: int = 0
 
@@ -49,8 +57,10 @@ class RpcGuard:
 
         async def guarded(request: Any, context: Context) -> Any:
             start, status = time.monotonic(), grpc.StatusCode.CANCELLED
-            work = asyncio.ensure_future(self._work(route, behaviour, request, context, start))
+            span = self._enter(route, context)
+            token = attach(set_span_in_context(span, _EMPTY))
             try:
+                work = asyncio.ensure_future(self._work(route, behaviour, request, context, start))
                 result = await asyncio.shield(work)
                 status = grpc.StatusCode.OK
             except RpcRefused as refusal:
@@ -60,11 +70,30 @@ class RpcGuard:
                 status = grpc.StatusCode.INTERNAL
                 raise
             finally:
-                if self.counts is not None:
-                    self.counts.count(route, "RPC", status.name, time.monotonic() - start)
+                detach(token)
+                self._leave(span, route, status, time.monotonic() - start)
             return result
 
         return guarded
+
+    def _enter(self, route: str, context: Context) -> Span:
+        """The span of one call, below the caller's when its metadata carry a trace context."""
+        given = {key: str(value) for key, value in context.invocation_metadata() or () if key in _TRACE_CONTEXT}
+        return self.tracing.entry(
+            route.removeprefix("/"),
+            traceparent=given.get("traceparent"),
+            tracestate=given.get("tracestate"),
+            attributes={names.ATTRIBUTE_RPC: route},
+        )
+
+    def _leave(self, span: Span, route: str, status: grpc.StatusCode, seconds: float) -> None:
+        if self.counts is not None:
+            self.counts.count(route, "RPC", status.name, seconds, exemplar=exemplar(span))
+        if span.is_recording():
+            span.set_attribute(names.ATTRIBUTE_RPC_STATUS, status.value[0])
+            if status is not grpc.StatusCode.OK:
+                span.set_status(Status(StatusCode.ERROR))
+            span.end()
 
     async def _work(self, route: str, behaviour: Behaviour, request: Any, context: Context, start: float) -> Any:
         left = context.time_remaining()

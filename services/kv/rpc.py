@@ -89,7 +89,11 @@ class GrpcFront:
         )
         self._health = HealthServicer()
         guard = RpcGuard(
-            counts=service.counts, faults=service.faults, capacity=service.capacity, limit=settings.max_requests
+            counts=service.counts,
+            faults=service.faults,
+            capacity=service.capacity,
+            tracing=service.tracing,
+            limit=settings.max_requests,
         )
         self._server.add_generic_rpc_handlers((KeyValueRpc(service).handlers(guard),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

@@ -151,7 +151,7 @@ def test_nobody_listens(gateway: Gateway) -> None:
 
 def test_one_trace_from_the_gateway_through_its_attempts_to_the_service(start: Start, gateway: Gateway) -> None:
     with collecting() as collector:
-        traced = {"otel_exporter_otlp_endpoint": collector.endpoint, "otel_traces_sampler_arg": 1}
+        traced: dict[str, Any] = {"otel_exporter_otlp_endpoint": collector.endpoint, "otel_traces_sampler_arg": 1}
         fibonacci = start("fibonacci", **traced)
         front = gateway(fibonacci=upstream(address(fibonacci)), **traced)
         parent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
@@ -164,6 +164,20 @@ def test_one_trace_from_the_gateway_through_its_attempts_to_the_service(start: S
     assert (entry.parent, attempt.parent, served.parent) == ("b" * 16, entry.id, attempt.id)
     assert (attempt.attributes[names.ATTRIBUTE_ATTEMPT], attempt.attributes[names.ATTRIBUTE_ENDING]) == (1, "ok")
     assert Counter(span.name for span in collector.spans)["Fibonacci"] == 5
+
+
+def test_a_trace_goes_on_over_grpc(start: Start, gateway: Gateway, tmp_path: Path) -> None:
+    with collecting() as collector:
+        traced: dict[str, Any] = {"otel_exporter_otlp_endpoint": collector.endpoint, "otel_traces_sampler_arg": 1}
+        kv = kv_service(start, tmp_path, frontend_type="rest,grpc", grpc_port=0, **traced)
+        front = gateway(kv=upstream(address(kv, "grpc"), protocol="grpc"), **traced)
+        assert httpx.put(front.public + "/v1/k", content=b"v").status_code == 204
+        assert (front.stop(), kv.stop()) == (0, 0)
+    spans = {span.name: span for span in collector.spans}
+    entry, attempt, served = spans["PUT /v1/{key}"], spans["kv attempt"], spans["stormlab.kv.v1.KeyValue/Put"]
+    assert (served.service, served.trace) == ("kv", entry.trace)
+    assert (attempt.parent, served.parent) == (entry.id, attempt.id)
+    assert served.attributes[names.ATTRIBUTE_RPC_STATUS] == 0
 
 
 def test_replicas_that_fail_their_health_checks_are_left_out(gateway: Gateway) -> None:
