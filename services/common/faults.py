@@ -152,6 +152,9 @@ class FaultGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._faults.active:
+            span = scope.get("stormlab.span")
+            if span is not None and span.is_recording():
+                span.set_attribute(names.ATTRIBUTE_FAULTS, list(self._faults.active))
             struck = self._faults.struck(route=scope["stormlab.route"], method=scope["method"])
             if delay := sum(spec.delay for spec in struck):
                 await asyncio.sleep(delay)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+from urllib.parse import unquote
 
 import grpc
 import grpc.aio
@@ -14,8 +15,10 @@ from opentelemetry.context import Context as TraceContext
 from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, Status, StatusCode, set_span_in_context
 
+from services.common.asgi import Scope
 from services.common.capacity import Capacity, QueueFull
 from services.common.faults import FaultKind, Faults
+from services.common.flags import CURRENT
 from services.common.metrics import RequestCounts
 from stormlab.telemetry import names
 from stormlab.telemetry.tracing import Tracing, exemplar
@@ -57,6 +60,7 @@ class RpcGuard:
 
         async def guarded(request: Any, context: Context) -> Any:
             start, status = time.monotonic(), grpc.StatusCode.CANCELLED
+            CURRENT.set(scope_of(context))
             span = self._enter(route, context)
             token = attach(set_span_in_context(span, _EMPTY))
             try:
@@ -90,6 +94,8 @@ class RpcGuard:
         if self.counts is not None:
             self.counts.count(route, "RPC", status.name, seconds, exemplar=exemplar(span))
         if span.is_recording():
+            if self.faults.active:
+                span.set_attribute(names.ATTRIBUTE_FAULTS, list(self.faults.active))
             span.set_attribute(names.ATTRIBUTE_RPC_STATUS, status.value[0])
             if status is not grpc.StatusCode.OK:
                 span.set_status(Status(StatusCode.ERROR))
@@ -119,3 +125,13 @@ class RpcGuard:
             await asyncio.sleep(delay)
         if any(spec.kind is FaultKind.ERROR for spec in struck):
             raise RpcRefused(grpc.StatusCode.UNAVAILABLE, "fault-injected")
+
+
+def scope_of(context: Context) -> Scope:
+    """A call over gRPC as what the HTTP side knows of a request: the peer, and metadata as headers."""
+    pairs = context.invocation_metadata() or ()
+    headers = [(name.encode(), value if isinstance(value, bytes) else value.encode()) for name, value in pairs]
+    kind, _, peer = unquote(context.peer()).partition(":")
+    address, _, port = peer.rpartition(":")
+    known = kind in ("ipv4", "ipv6") and port.isdigit()
+    return {"type": "rpc", "headers": headers, "client": (address.strip("[]"), int(port)) if known else None}

@@ -58,8 +58,8 @@ _CLASSES = {
 _REMEDIES = {
     Exporter.CONSOLE: "install the extra telemetry",
     Exporter.OTLP: "install the extra telemetry",
-    Exporter.JAEGER: "this retired exporter needs an environment of its own with the extra jaeger (OpenTelemetry SDK "
-    "below 1.40); Jaeger itself takes otlp",
+    Exporter.JAEGER: "this retired exporter needs an environment of its own with what tools/jaeger-thrift.txt lists "
+    "(OpenTelemetry SDK below 1.40); Jaeger itself takes otlp",
 }
 
 

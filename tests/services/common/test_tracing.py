@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
 import structlog
@@ -17,6 +18,8 @@ from prometheus_client import CollectorRegistry
 
 from services.common.asgi import App, Receive, Scope, Send, answer
 from services.common.metrics import RequestCounts, RequestMetrics, metrics_page
+from services.common.proto import keyvalue_pb2 as pb
+from services.common.proto.keyvalue_pb2_grpc import KeyValueStub
 from services.common.tracing import ServerSpans, with_trace_ids
 from stormlab.telemetry import names
 from stormlab.telemetry.tracing import Tracing
@@ -106,3 +109,31 @@ def test_what_was_recorded_is_sent_before_the_process_ends(tmp_path: Path) -> No
     assert (span.service, span.name) == ("kv", "PUT /v1/{key}")
     assert (span.trace, span.parent) == tuple(parent.split("-")[1:3])
     assert span.attributes[names.ATTRIBUTE_STATUS] == 201
+
+
+@pytest.mark.live
+def test_a_call_over_grpc_joins_its_trace_and_names_its_caller(tmp_path: Path) -> None:
+    rules = '{"use-new-storage": {"users": ["ann"]}}'
+    with collecting() as collector:
+        kv = Running(
+            tmp_path / "kv.log",
+            frontend_type="rest,grpc",
+            otel_exporter_otlp_endpoint=collector.endpoint,
+            flag_rules=rules,
+        )
+        try:
+            trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+            with grpc.insecure_channel(kv.addresses["grpc"]) as channel:
+                stub, joined = KeyValueStub(channel), ("traceparent", f"00-{trace}-{parent}-01")
+                stub.Put(pb.PutRequest(key="k", value=b"v"), metadata=[("traceparent", f"00-{trace}-{parent}-00")])
+                stub.Get(pb.GetRequest(key="k"), metadata=[joined, ("x-stormlab-user", "ann")])
+            page = httpx.get(kv.public + "/metrics", headers=OPENMETRICS).text
+            assert kv.stop() == 0
+        finally:
+            kv.kill()
+    (span,) = collector.spans
+    assert (span.service, span.name) == ("kv", "stormlab.kv.v1.KeyValue/Get")
+    assert (span.trace, span.parent) == (trace, parent)
+    assert span.attributes[names.ATTRIBUTE_RPC_STATUS] == 0
+    assert 'stormlab_storage_reads_total{service="kv",storage="new"} 1.0' in page
+    assert f'trace_id="{trace}"' in page
