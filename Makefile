@@ -9,6 +9,7 @@ UV_VERSION := 0.13.9
 UV_PROJECT_ENVIRONMENT ?= .venv
 PYTHON ?=
 PYTEST_ARGS ?=
+SEEDS ?= 101 102 103 104 105
 
 # One line per generator: the module to run, a colon, the committed path that it rewrites.
 GENERATORS := services.common.proto.generate:services/common/proto tools.generate_scenario_reference:docs/scenario.md \
@@ -30,7 +31,7 @@ export UV_HTTP_TIMEOUT ?= 120
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo figures test check lint types imports generated fresh format bench real-parts crash-test clean
+.PHONY: gallery nightly facts help setup demo figures test check lint types imports generated fresh format bench real-parts crash-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -46,6 +47,16 @@ figures: $(SYNCED) ## the pictures of the README, from runs in both worlds
 	@mkdir -p docs/images
 	cp runs/readme/naive/plots/load.png docs/images/retry-storm.png
 	cp runs/readme/plots/compare.png docs/images/retry-storm-cured.png
+
+gallery: $(SYNCED) ## runs every experiment and rewrites docs/gallery.md with its pictures
+	$(BIN)/python -m simulations.gallery
+
+nightly: $(SYNCED) ## theory against simulation with other seeds: make nightly SEEDS="7 8 9"
+	@set -e; for seed in $(SEEDS); do echo "== seed $$seed"; \
+	  $(BIN)/python -m simulations.queues_and_theory --seed $$seed --out runs/nightly/$$seed; done
+
+facts: $(SYNCED) ## the published tables of the backoff studies, and what the simulation gives
+	$(BIN)/pytest tests/simulations/test_optimistic_concurrency.py tests/simulations/test_backoff_and_jitter.py
 
 test: $(SYNCED) ## the whole test suite
 	$(BIN)/pytest $(PYTEST_ARGS)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from stormlab.report.style import WIDTH, save_png
@@ -36,6 +37,12 @@ def panels(title: str, rows: int, columns: int, *, height: float) -> tuple[Figur
     wrapped = textwrap.fill(title, 84)
     figure.suptitle(wrapped, x=0.008, ha="left", fontsize=13, fontweight="bold")
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def log_ticks(axis: Axis, ticks: Sequence[float]) -> None:
+    """Label a logarithmic ``axis`` with plain numbers at ``ticks``."""
+    axis.set_ticks([], minor=True)
+    axis.set_ticks(list(ticks), [f"{tick:,.12g}" for tick in ticks])
 
 
 def options(module: str, arguments: Sequence[str] | None = None) -> Options:

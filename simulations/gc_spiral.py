@@ -113,7 +113,14 @@ def _curve(axes: Axes) -> None:
     busy = np.linspace(0, WORKERS, 101)
     for strength, colour, name in ((4.0, style.VERMILLION, "less memory"), (1.0, style.BLUE, "more memory")):
         axes.plot(busy, [throughput(one, strength) for one in busy], color=colour, linewidth=2)
-        axes.text(9.8, throughput(WORKERS, strength) + 12, name, ha="right", color=colour, fontweight="bold")
+        axes.text(
+            9.8,
+            throughput(WORKERS, strength) + {4.0: 45, 1.0: 12}[strength],
+            name,
+            ha="right",
+            color=colour,
+            fontweight="bold",
+        )
     axes.set(xlim=(0, WORKERS), ylim=(0, 520), xlabel="requests in work")
     axes.set_title("throughput (1/s) by formula")
 

@@ -23,7 +23,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simulations.experiment import options, panels
+from simulations.experiment import log_ticks, options, panels
 from stormlab.availability import parse
 from stormlab.availability.evaluation import whole
 from stormlab.availability.montecarlo import Estimate, simulate
@@ -126,7 +126,7 @@ def check(study: Study) -> None:
 def figure(study: Study) -> Figure:
     """The arrangements, and what common causes and masking do to two units."""
     drawn, (arrangements, beta, mask) = panels(
-        "Two units are a hundred times as good as one, unless something strikes both (β = 10 %: eleven times worse) "
+        "Two units are a hundred times as good as one, unless something strikes both (β of 10 %: eleven times worse) "
         "or nobody sees the first one fail",
         1,
         3,
@@ -149,6 +149,8 @@ def _arrangements(axes: Axes, points: Mapping[str, Point]) -> None:
         error = 100 * point.simulated.half_width
         axes.errorbar(100 * point.simulated.mean, name, xerr=error, fmt="o", color=style.BLUE, markersize=4)
     axes.set(xscale="log", xlabel="bar: formula; dot: histories, 99 %")
+    log_ticks(axes.xaxis, (0.001, 0.1, 10))
+    axes.set_xlim(1e-4, 10)
     axes.set_title("down (%)")
     axes.invert_yaxis()
 
@@ -162,7 +164,9 @@ def _masked(axes: Axes, points: Mapping[float, Point]) -> None:
     axes.axhline(alone, color=style.MUTED, linestyle="--", linewidth=1)
     axes.text(0.6, alone * 1.15, "one unit alone", color=style.MUTED)
     axes.set(xscale="log", yscale="log", xlim=(0.5, 2_500), xlabel="days between inspections")
-    axes.set_title("two units, failures masked: down (%)")
+    log_ticks(axes.xaxis, (1, 10, 100, 1_000))
+    log_ticks(axes.yaxis, (0.01, 0.1, 1))
+    axes.set_title("two, failures masked: down (%)")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -26,7 +26,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simulations.experiment import options, panels
+from simulations.experiment import log_ticks, options, panels
 from stormlab.drivers.sim import Reply, Run, Timer
 from stormlab.effects import PLAIN, Request
 from stormlab.outcome import SUCCESS, Outcome
@@ -198,6 +198,7 @@ def _fan(axes: Axes) -> None:
             fontweight="bold",
         )
     axes.set(xscale="log", xlim=(1, 2_000), ylim=(0, 104), xlabel="servers per request")
+    log_ticks(axes.xaxis, (1, 10, 100, 1_000))
     axes.set_title("requests with a slow server (%), by p")
 
 
@@ -206,7 +207,7 @@ def _tail(axes: Axes, tails: Tails) -> None:
     for values, colour, name in ((tails.plain, style.VERMILLION, "plain"), (tails.hedged, style.BLUE, "hedged")):
         heights = np.quantile(values, 1 - 10**-nines)
         axes.plot(nines, heights, color=colour, linewidth=2)
-        axes.text(2.95, heights[-1] * 0.55, name, ha="right", color=colour, fontweight="bold")
+        axes.text(2.95, heights[-1] * 0.42, name, ha="right", va="top", color=colour, fontweight="bold")
     axes.plot([3, 3], [PUBLISHED, HEDGED], "D", color=style.INK, clip_on=False, markersize=6)
     axes.set(yscale="log", xlim=(0.3, 3), xlabel="percentile; diamonds: published")
     axes.set_yticks([10, 100, 1_000], ["10", "100", "1,000"])
@@ -219,8 +220,7 @@ def _loaded(axes: Axes, fleets: Mapping[str, Mapping[float, Result]]) -> None:
         axes.plot([100 * load for load in runs], [p95(one) for one in runs.values()], "o-", color=colour, label=name)
     axes.legend(loc="upper left")
     axes.set(yscale="log", xlabel="utilisation before hedging (%)")
-    axes.set_yticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
-    axes.set_yticks([], minor=True)
+    log_ticks(axes.yaxis, (0.2, 0.5, 1, 2, 5))
     axes.set_title("p95 of a fleet of ten (s)")
 
 

@@ -166,7 +166,7 @@ def figure(served: Mapping[str, Numbers]) -> Figure:
     for name, one in served.items():
         axes.plot(grid[::10] + 5, one.reshape(-1, 10).mean(axis=1), color=COLOURS[name], linewidth=1.9)
     places = dict(zip(SITES, (100, 400, 700, 1_000), strict=True))
-    axes.set(xlim=(0, SECONDS), ylim=(-20, 1_300), xlabel="time since the warning (s)")
+    axes.set(xlim=(0, SECONDS), ylim=(-20, 1_500), xlabel="time since the warning (s)")
     style.label_ends(axes, [(places[name], f"{name} {percent[name]:.0%}", COLOURS[name]) for name in served])
     return drawn
 

@@ -40,3 +40,20 @@ def test_main_asserts_the_findings_and_draws_the_figure(
     study.main(["--seed", "3", "--out", str(tmp_path)])
     assert (tmp_path / "retry_storm.png").stat().st_size > 10_000
     assert "Huang, −80 % CPU: metastable" in capsys.readouterr().out
+
+
+def test_bronsons_way_out_is_fewer_retries_than_there_is_room_for() -> None:
+    """At 280 queries/s there is room for 20 retries/s; a budget of 5 % allows 14/s."""
+    policies = [
+        {"kind": "retry", "max_retries": 1, "backoff": {"kind": "none"}},
+        {"kind": "retry-budget", "deposit": 0.05, "capacity": 1.0},
+        {"kind": "timeout", "seconds": 1.0},
+    ]
+    limit = {"kind": "change", "at": 22, "target": "clients.app", "set": {"policies": policies}}
+    series = run(study.bronson(280, seconds=400.0, interventions=[limit])).series
+    assert series["goodput"][30:100].max() == 0
+    assert series["goodput"][-10:].mean() > 0.98 * 280
+
+
+def test_the_calibrated_model_decides_between_the_published_cuts() -> None:
+    assert [study.fluid(cut).is_metastable for cut in (0.775, 0.78, 0.80)] == [False, False, True]

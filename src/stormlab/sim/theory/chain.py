@@ -130,7 +130,7 @@ class RetryChain:
     def relaxation_rate(self) -> float:
         """|Re λ₂| in 1/s: how fast the slowest memory of the starting state fades; tiny means metastable.
 
-        Accurate to about 1e-12 of the fastest rate in the chain.
+        Accurate to 1e-7 of itself, and better the smaller it is: the solver looks next to 0.
         """
         from scipy.sparse.linalg import eigs
 

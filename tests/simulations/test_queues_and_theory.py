@@ -1,0 +1,29 @@
+"""Closed forms against simulations from the definition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simulations import queues_and_theory as study
+
+
+def test_main_asserts_the_findings_and_draws_the_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study.main(["--seed", "1", "--out", str(tmp_path)])
+    assert (tmp_path / "queues_and_theory.png").stat().st_size > 10_000
+    assert "M/M/100 W" in capsys.readouterr().out
+
+
+def test_a_wrong_formula_is_noticed() -> None:
+    draws = np.random.default_rng(1)
+    right = list(study.tries_and_parts(draws))
+    study.check(right)
+    wrong = study.Line(name="wrong", formula=right[0].formula * 1.02, simulated=right[0].simulated)
+    with pytest.raises(AssertionError):
+        study.check([*right[1:], wrong])
+
+
+def test_how_many_may_lie_outside_by_chance() -> None:
+    assert [study.most_outside(lines) for lines in (1, 10, 70, 100)] == [1, 2, 4, 5]
