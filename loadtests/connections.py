@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from gevent import socket
 from geventhttpclient.response import HTTPSocketResponse
 
+from stormlab.telemetry import names
+
 #: Idle connections kept per server.
 IDLE = 256
 _CONNECT_SECONDS = 5.0
@@ -51,7 +53,7 @@ class Connections:
             sock.sendall(request)
             response = HTTPSocketResponse(sock)
             body = bytes(response.read())
-            answer = Answer(response.get_code(), body, str(response.get("retry-after") or ""))
+            answer = Answer(response.get_code(), body, _retry_after(response))
         except BaseException:
             sock.close()
             raise
@@ -81,6 +83,12 @@ class Connections:
             sock.close()
             raise
         return sock
+
+
+def _retry_after(response: HTTPSocketResponse) -> str:
+    """In s: exactly, where the server tells that, otherwise the whole s of HTTP; empty when it asks for nothing."""
+    exact = str(response.get(names.RETRY_AFTER_HEADER) or "")
+    return f"{int(exact) / 1000}" if exact.isdecimal() else str(response.get("retry-after") or "")
 
 
 def _still_open(sock: socket.socket) -> bool:

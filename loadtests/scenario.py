@@ -29,6 +29,7 @@ from stormlab.policies import HealthCheck, Pool, Scope, compose
 from stormlab.scenario.arrivals import arrival_times, load_factor
 from stormlab.scenario.disturbances import Block, Change
 from stormlab.scenario.model import Client, Closed, Scenario
+from stormlab.scenario.requests import requests_of
 from stormlab.scenario.streams import stream
 from stormlab.telemetry import names
 
@@ -137,6 +138,12 @@ def _headers(request: Request, now: float) -> str:
     if request.deadline is not None:
         left = max(0.0, request.deadline - now)
         headers += f"{names.DEADLINE_HEADER}: {left * 1000:.0f}\r\n"
+    if request.caller:
+        headers += f"{names.CALLER_HEADER}: {request.caller}\r\n"
+    if request.priority != PLAIN.priority:
+        headers += f"{names.PRIORITY_HEADER}: {request.priority}\r\n"
+    if request.token:
+        headers += f"{names.IDEMPOTENCY_HEADER}: {request.token}\r\n"
     return headers
 
 
@@ -144,7 +151,7 @@ def outcome_of(answer: Answer) -> Outcome:
     """What an HTTP answer means to the policies."""
     if answer.status < 400:
         return SUCCESS
-    if answer.status in (429, 503):
+    if answer.status in (409, 429, 503):
         return overloaded(_reason(answer.body), _seconds(answer.retry_after))
     if answer.status >= 500:
         return failure(f"http-{answer.status}")
@@ -179,6 +186,7 @@ class ScenarioUser(User):
         self.random = stream(PLAN.seed, "client", self.client_name, "edge")
         self.scenario = SCENARIO
         self.strategy = self._strategy(SCENARIO)
+        self.make = requests_of(self.client_name, self.client, stream(PLAN.seed, "client", self.client_name, "keys"))
         self.times = arrival_times(SCENARIO, self.client_name, PLAN.seed)
 
     @task
@@ -246,7 +254,7 @@ class ScenarioUser(User):
         if self._blocked(sent):
             outcome = Outcome(Ending.REFUSED, None, "blocked")
         else:
-            outcome = interpret(self.strategy(sent, PLAIN), operation, self.now)
+            outcome = interpret(self.strategy(sent, PLAIN if self.make is None else self.make()), operation, self.now)
         ended = self.now()
         journal.under_way -= 1
         journal.intended.append(intended)

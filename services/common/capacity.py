@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from services.common.service_time import ServiceTime
 from services.common.station import Discipline, Station
 from stormlab.errors import BadInput, Overloaded
+from stormlab.outcome import Outcome
+from stormlab.policies.queueing import INTERVAL, TARGET
 
 MAX_WORKERS = 100_000
 MAX_SPEED = 1000.0
@@ -19,6 +21,10 @@ MAX_SPEED = 1000.0
 
 class QueueFull(Overloaded):
     """All workers are busy and the queue is full."""
+
+
+class WaitedTooLong(Overloaded):
+    """The queue discipline turned the request away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +35,8 @@ class CapacitySpec:
         workers: concurrent services, 0 to 100,000.
         service_time: distribution of one service.
         queue_limit: waiting requests, 0 or more.
-        discipline: who is served next.
+        discipline: who is served next, and who has waited too long.
+        target, interval: s, for the disciplines that look at how long the queue has been standing.
         seed: of the stream the service times are drawn from.
     """
 
@@ -37,6 +44,8 @@ class CapacitySpec:
     service_time: ServiceTime
     queue_limit: int = 1000
     discipline: Discipline = Discipline.FIFO
+    target: float = TARGET
+    interval: float = INTERVAL
     seed: int = 0
 
 
@@ -55,12 +64,15 @@ class Capacity:
             draw=lambda: spec.service_time.sample(rng),
             queue_limit=spec.queue_limit,
             discipline=spec.discipline,
+            target=spec.target,
+            interval=spec.interval,
         )
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
         self.completions = 0
         self.rejected = 0
         self.wasted = 0
+        self.degraded = 0
         self.service_seconds = 0.0
 
     @property
@@ -80,6 +92,16 @@ class Capacity:
         return self._station.waiting
 
     @property
+    def begun(self) -> int:
+        """Requests that have got a worker since the start."""
+        return self._station.line.begun
+
+    @property
+    def waited(self) -> float:
+        """How long all of these together waited for it, in s."""
+        return self._station.line.waited
+
+    @property
     def busy(self) -> int:
         return self._station.busy
 
@@ -88,22 +110,28 @@ class Capacity:
         """Work that can be finished in a second now; 0 when nothing is emulated."""
         return self.workers * self.speed / self.spec.service_time.mean
 
-    async def serve(self) -> float:
+    async def serve(self, *, effort: float = 1.0) -> float:
         """Waits for a worker and for its service; the moment on the clock at which the service ended.
+
+        The service takes ``effort`` times as long as is drawn.
 
         A caller that stops waiting leaves its work behind: it is served all the same, as in life.
 
         Raises:
             QueueFull: at once, when the queue has no room.
+            WaitedTooLong: the queue discipline turned the request away.
         """
         now = self.clock()
         if not self.emulated:
             return now
         self._advance(now)
         ticket: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        if not self._station.arrive(now, ticket):
+        taken = self._station.arrive(now, ticket, effort=effort)
+        self._turn_away()
+        if not taken:
             self.rejected += 1
             raise QueueFull("queue-full")
+        self.degraded += effort != 1.0
         self._arm(now)
         return await ticket
 
@@ -150,6 +178,18 @@ class Capacity:
             self.service_seconds += finished.service
             if not finished.job.done():
                 finished.job.set_result(finished.at)
+
+        self._turn_away()
+
+    def _turn_away(self) -> None:
+        for ticket in self._station.turned_away():
+            self.rejected += 1
+            if not ticket.done():
+                ticket.set_exception(WaitedTooLong("shed-delay"))
+
+    def refused(self, outcome: Outcome) -> None:
+        """Counts one request that a guard refused."""
+        self.rejected += 1
 
     def _arm(self, now: float) -> None:
         """Sets the one timer to the next completion, rounded up because some loops round timers to whole ms."""

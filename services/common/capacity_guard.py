@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from prometheus_client import Metric
 
 from services.common.asgi import App, Receive, Scope, Send, refuse
-from services.common.capacity import Capacity, QueueFull
+from services.common.capacity import Capacity, QueueFull, WaitedTooLong
 from services.common.deadline import deadline_of
 from services.common.metrics import counter, gauge
+from services.common.settings import ServiceSettings
+from stormlab.drivers.aio import Pipeline
+from stormlab.drivers.asgi import AsgiGuard
+from stormlab.drivers.server import EFFORT
 from stormlab.telemetry import names
 
 
@@ -22,14 +26,26 @@ class CapacityGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         deadline = deadline_of(scope)
         try:
-            at = await self._capacity.serve()
+            at = await self._capacity.serve(effort=EFFORT.get())
         except QueueFull:
             return await refuse(send, 503, "queue-full", "all workers are busy and the queue is full")
+        except WaitedTooLong:
+            return await refuse(send, 503, "shed-delay", "the request has waited longer than it may")
         try:
             return await self._app(scope, receive, send)
         finally:
             finished = at if self._capacity.emulated else self._capacity.clock()
             self._capacity.completed(late=deadline is not None and finished > deadline)
+
+
+def guards_of(settings: ServiceSettings, capacity: Capacity) -> Pipeline | None:
+    """The guards that the settings ask for, shared by all front ends of the service; ``None`` for none."""
+    return Pipeline(settings.guards, seed=settings.seed, load=capacity) if settings.guards else None
+
+
+def behind_guards(app: App, guards: Pipeline | None, capacity: Capacity) -> App:
+    """``app`` behind the guards, if there are any."""
+    return app if guards is None else AsgiGuard(app, guards, refused=capacity.refused)
 
 
 class CapacityMetrics:
@@ -47,6 +63,7 @@ class CapacityMetrics:
         yield gauge(names.SPEED, "speed of the workers, 1 as configured", service, capacity.speed)
         yield gauge(names.CAPACITY, "requests per second that can be finished", service, capacity.per_second)
         yield counter(names.COMPLETIONS, "requests worked off", service, capacity.completions)
-        yield counter(names.REJECTED, "requests refused because the queue was full", service, capacity.rejected)
+        yield counter(names.REJECTED, "requests refused by the queue or a guard", service, capacity.rejected)
+        yield counter(names.DEGRADED, "requests that got a cheaper answer", service, capacity.degraded)
         yield counter(names.WASTED, "requests worked off after their deadline", service, capacity.wasted)
         yield counter(names.SERVICE_SECONDS, "worker-seconds of finished work", service, capacity.service_seconds)

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from services.common.admin import admin_app
 from services.common.asgi import App, Scope
 from services.common.capacity import Capacity
-from services.common.capacity_guard import CapacityMetrics
+from services.common.capacity_guard import CapacityMetrics, guards_of
 from services.common.faults import Faults
 from services.common.flags import Flags
 from services.common.health import Check, Checkup, alive, health_page
@@ -41,6 +41,7 @@ class Parts:
         self.counts = RequestCounts(service=name, registry=self.registry) if settings.telemetry == "on" else None
         self.tracing = tracing_of(name, settings)
         self.capacity = Capacity(settings.capacity())
+        self.guards = guards_of(settings, self.capacity)
         self.faults = Faults(name, self.registry, settings.seed)
         self.flags = Flags(name, settings.known_flags)
         on_settings(settings, self._apply)

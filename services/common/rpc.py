@@ -16,10 +16,11 @@ from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, Status, StatusCode, set_span_in_context
 
 from services.common.asgi import Scope
-from services.common.capacity import Capacity, QueueFull
+from services.common.capacity import Capacity, QueueFull, WaitedTooLong
 from services.common.faults import FaultKind, Faults
 from services.common.flags import CURRENT
 from services.common.metrics import RequestCounts
+from stormlab.drivers.server import EFFORT
 from stormlab.telemetry import names
 from stormlab.telemetry.tracing import Tracing, exemplar
 
@@ -108,7 +109,7 @@ class RpcGuard:
         self.under_way += 1
         try:
             await self._strike(route)
-            at = await self.capacity.serve()
+            at = await self.capacity.serve(effort=EFFORT.get())
             try:
                 return await behaviour(request, context)
             finally:
@@ -116,6 +117,8 @@ class RpcGuard:
                 self.capacity.completed(late=left is not None and finished > start + left)
         except QueueFull as error:
             raise RpcRefused(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error)) from error
+        except WaitedTooLong as error:
+            raise RpcRefused(grpc.StatusCode.UNAVAILABLE, str(error)) from error
         finally:
             self.under_way -= 1
 

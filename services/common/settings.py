@@ -16,6 +16,8 @@ from services.common.layers import LIVE, Layer, is_live, merge
 from services.common.service_time import FORMS, ServiceTime
 from services.common.station import Discipline
 from stormlab.errors import BadInput
+from stormlab.policies.queueing import INTERVAL, TARGET
+from stormlab.scenario.model import GuardSpec
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -68,7 +70,16 @@ class ServiceSettings(BaseModel):
     )
     service_time: str = Field("exponential:0.1", description=f"emulated service time in s; {FORMS}")
     queue_limit: int = Field(1000, ge=0, le=1_000_000, description="requests that may wait for a worker")
-    queue_discipline: Discipline = Field(Discipline.FIFO, description="who is served next: fifo or lifo")
+    queue_discipline: Discipline = Field(
+        Discipline.FIFO, description="who is served next: fifo, lifo, adaptive-lifo, codel or codel-lifo"
+    )
+    queue_target: Seconds = Field(TARGET, description="s a request may wait in a standing queue; for codel")
+    queue_interval: Seconds = Field(
+        INTERVAL, description="s after which a queue is a standing one; for adaptive-lifo and codel"
+    )
+    guards: tuple[GuardSpec, ...] = Field(
+        (), description='guards, outermost first, as in a scenario: [{"kind": "queue-shed"}]'
+    )
     seed: int = Field(0, description="seed of service times and faults")
 
     @model_validator(mode="after")
@@ -90,6 +101,8 @@ class ServiceSettings(BaseModel):
             service_time=ServiceTime.parse(self.service_time),
             queue_limit=self.queue_limit,
             discipline=self.queue_discipline,
+            target=self.queue_target,
+            interval=self.queue_interval,
             seed=self.seed,
         )
 

@@ -8,20 +8,15 @@ G/G/c/K queue fed by the arrivals it is told about.
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Generic, TypeVar
 
+from stormlab.policies.queueing import INTERVAL, TARGET, Discipline, WaitingLine
+
+__all__ = ["Discipline", "Finished", "Station"]
+
 Job = TypeVar("Job")
-
-
-class Discipline(StrEnum):
-    """Who is next when a worker becomes free: the one that waited longest, or the newest."""
-
-    FIFO = "fifo"
-    LIFO = "lifo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +36,8 @@ class Station(Generic[Job]):
         workers: how many jobs are served at the same time; 0 serves nothing.
         draw: gives the next service time in s at speed 1.
         queue_limit: waiting jobs, not counting those in service; 0 means that nothing ever waits.
+        discipline: who is next, and who has waited too long.
+        target, interval: s, for the disciplines that look at how long the queue has been standing.
         speed: service times of jobs that start from now on are divided by it; above 0.
     """
 
@@ -48,14 +45,22 @@ class Station(Generic[Job]):
     draw: Callable[[], float]
     queue_limit: int
     discipline: Discipline = Discipline.FIFO
+    target: float = TARGET
+    interval: float = INTERVAL
     speed: float = 1.0
-    _queue: deque[Job] = field(default_factory=deque, repr=False)
+    line: WaitingLine[tuple[Job, float]] = field(init=False, repr=False)
+    _expired: list[Job] = field(default_factory=list, repr=False)
     _serving: list[tuple[float, int, float, Job]] = field(default_factory=list, repr=False)
     _started: int = 0
 
+    def __post_init__(self) -> None:
+        self.line = WaitingLine(
+            limit=self.queue_limit, discipline=self.discipline, target=self.target, interval=self.interval
+        )
+
     @property
     def waiting(self) -> int:
-        return len(self._queue)
+        return len(self.line)
 
     @property
     def busy(self) -> int:
@@ -66,15 +71,22 @@ class Station(Generic[Job]):
         """When the next job finishes, in s; ``None`` while all workers idle."""
         return self._serving[0][0] if self._serving else None
 
-    def arrive(self, now: float, job: Job) -> bool:
-        """Takes ``job`` in at ``now`` and says so, unless the queue is full. First `advance` to the same ``now``."""
+    def arrive(self, now: float, job: Job, *, effort: float = 1.0) -> bool:
+        """Takes ``job`` in at ``now`` and says so, unless the queue is full. First `advance` to the same ``now``.
+
+        Its service takes ``effort`` times as long as is drawn.
+        """
+        self._turn_away(now)
         if self.busy < self.workers:
-            self._start(now, job)
-        elif self.waiting < self.queue_limit:
-            self._queue.append(job)
-        else:
-            return False
-        return True
+            self.line.begun += 1
+            self._start(now, job, effort)
+            return True
+        return self.line.join(now, (job, effort))
+
+    def turned_away(self) -> list[Job]:
+        """Those who have waited too long, each told once."""
+        gone, self._expired = self._expired, []
+        return gone
 
     def advance(self, now: float) -> list[Finished[Job]]:
         """Everything that has finished up to ``now``, in order of time."""
@@ -91,10 +103,17 @@ class Station(Generic[Job]):
         self._fill(now)
 
     def _fill(self, now: float) -> None:
-        while self._queue and self.busy < self.workers:
-            self._start(now, self._queue.popleft() if self.discipline is Discipline.FIFO else self._queue.pop())
+        while self.busy < self.workers:
+            self._turn_away(now)
+            taken = self.line.take(now)
+            if taken is None:
+                return
+            self._start(now, *taken)
 
-    def _start(self, now: float, job: Job) -> None:
-        service = self.draw() / self.speed
+    def _turn_away(self, now: float) -> None:
+        self._expired += [job for job, _ in self.line.expired(now)]
+
+    def _start(self, now: float, job: Job, effort: float) -> None:
+        service = self.draw() * effort / self.speed
         self._started += 1
         heapq.heappush(self._serving, (now + service, self._started, service, job))

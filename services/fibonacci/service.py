@@ -11,7 +11,7 @@ from opentelemetry.trace import INVALID_SPAN
 from prometheus_client import Counter
 
 from services.common.asgi import App, Bulkhead, Receive, Scope, Send, answer, refuse
-from services.common.capacity_guard import CapacityGuard
+from services.common.capacity_guard import CapacityGuard, behind_guards
 from services.common.deadline import Abandonable
 from services.common.faults import FaultGuard
 from services.common.health import Check, Finding, Status
@@ -49,6 +49,7 @@ class Fibonacci:
     def app(self) -> App:
         """The public application."""
         compute: App = CapacityGuard(self._compute, self.parts.capacity)
+        compute = behind_guards(compute, self.parts.guards, self.parts.capacity)
         compute = FaultGuard(compute, self.parts.faults)
         compute = Abandonable(compute)
         compute = Bulkhead(compute, limit=self.settings.max_requests)

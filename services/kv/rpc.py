@@ -17,6 +17,7 @@ from services.common.rpc import Behaviour, Context, RpcGuard, RpcRefused
 from services.common.serving import address_of
 from services.kv import model
 from services.kv.service import KeyValueService
+from stormlab.drivers.rpc import RpcGuardInterceptor
 from stormlab.errors import BadInput
 
 SERVICE = pb.DESCRIPTOR.services_by_name["KeyValue"].full_name
@@ -84,7 +85,9 @@ class GrpcFront:
         settings = service.settings
         self._service = service
         size = settings.max_key_bytes + settings.max_value_bytes + _OVERHEAD
+        guards = service.guards
         self._server = grpc.aio.server(
+            interceptors=[RpcGuardInterceptor(guards, refused=service.capacity.refused)] if guards else [],
             options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", size)],
         )
         self._health = HealthServicer()

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from services.common.admin import admin_app
 from services.common.asgi import App
 from services.common.capacity import Capacity, CapacitySpec
-from services.common.capacity_guard import CapacityMetrics
+from services.common.capacity_guard import CapacityMetrics, guards_of
 from services.common.faults import Faults
 from services.common.flags import Flags
 from services.common.health import Check, Checkup, Finding, Status
@@ -56,6 +56,7 @@ class KeyValueService:
         self.counts = RequestCounts(service=NAME, registry=self.registry) if settings.telemetry == "on" else None
         self.tracing = tracing_of(NAME, settings)
         self.capacity = Capacity(settings.capacity())
+        self.guards = guards_of(settings, self.capacity)
         self.registry.register(RuntimeMetrics(service=NAME))
         self.registry.register(CapacityMetrics(self.capacity, service=NAME))
         self.faults = Faults(NAME, self.registry, settings.seed)

@@ -13,7 +13,7 @@ from stormlab import errors
 from stormlab.effects import Request
 from stormlab.events import AttemptEnded, AttemptStarted, Listener, ignore
 from stormlab.outcome import Ending, Outcome, success
-from stormlab.policies.base import Policy, Scope, compose, describe
+from stormlab.policies.base import Load, NoQueue, Policy, Scope, compose, describe
 
 #: Says what an exception means, or ``None`` to leave it to :func:`classify`.
 Classifier: TypeAlias = Callable[[Exception], Outcome | None]
@@ -125,6 +125,7 @@ class Front:
         listener: is given every event; it must not block.
         edge: the name of this caller-callee edge in events.
         classify: says what an exception of the guarded operation means; see :data:`Classifier`.
+        load: the queue of the server that is guarded, if it has one.
     """
 
     def __init__(
@@ -135,12 +136,14 @@ class Front:
         listener: Listener = ignore,
         edge: str = "",
         classify: Classifier | None = None,
+        load: Load | None = None,
     ) -> None:
         self.policies = tuple(policies)
         self.listener = listener
         self.edge = edge
         self._classify = classify
-        self.strategy = compose(self.policies, Scope(random=Random(seed), listener=listener, edge=edge))
+        scope = Scope(random=Random(seed), listener=listener, edge=edge, load=load or NoQueue())
+        self.strategy = compose(self.policies, scope)
 
     def __str__(self) -> str:
         return describe(self.policies)

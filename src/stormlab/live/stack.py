@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from pydantic import TypeAdapter
+
 from stormlab.chaos.client import ProxySpec, ToxiproxyClient
 from stormlab.errors import BadInput
 from stormlab.live import checkout, http, ports
 from stormlab.live.children import Child
-from stormlab.scenario.model import Scenario, Service
+from stormlab.scenario.model import GuardSpec, Scenario, Service
 
 #: How long a part of the stack may take to come up, in s.
 START_LIMIT = 30.0
 #: What the load generator asks for.
 VALUE_PATH = "/v1/stormlab"
 VALUE = b"sixty-four bytes, which is what a small value usually amounts to."
+_GUARDS: TypeAdapter[tuple[GuardSpec, ...]] = TypeAdapter(tuple[GuardSpec, ...])
 KINDS = ("auto", "embedded", "toxiproxy")
 TOXIPROXY = ("toxiproxy-server", "toxiproxy")
 
@@ -134,6 +137,9 @@ class Stack:
             "SERVICE_TIME": str(service.service_time),
             "QUEUE_LIMIT": str(service.queue.limit),
             "QUEUE_DISCIPLINE": service.queue.discipline,
+            "QUEUE_TARGET": str(service.queue.target),
+            "QUEUE_INTERVAL": str(service.queue.interval),
+            "GUARDS": _GUARDS.dump_json(service.guards).decode(),
             "SEED": str((self._seed * 1000 + replica.index) % 2**31),
             "TLOG_FILENAME": str(self._folder / f"{replica.name}.tlog"),
             "MAX_REQUESTS": str(service.queue.limit + service.workers + 1000),

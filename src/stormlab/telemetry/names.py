@@ -15,6 +15,7 @@ SPEED: Final = "stormlab_speed_ratio"
 CAPACITY: Final = "stormlab_capacity_per_second"
 COMPLETIONS: Final = "stormlab_completions_total"
 REJECTED: Final = "stormlab_rejected_total"
+DEGRADED: Final = "stormlab_degraded_total"  # requests that were worked off with less, or more, than the full effort
 WASTED: Final = "stormlab_wasted_total"  # work finished after its caller's deadline or departure
 SERVICE_SECONDS: Final = "stormlab_service_time_seconds_total"  # worker-seconds of finished work
 FAULTS_INJECTED: Final = "stormlab_faults_injected_total"  # labels: service, fault, kind
@@ -75,4 +76,8 @@ ATTRIBUTE_RESULT: Final = "result"
 # Headers that carry a request's policy state over HTTP.
 DEADLINE_HEADER: Final = "x-stormlab-timeout-ms"  # time left when the request was sent, in ms
 USER_HEADER: Final = "x-stormlab-user"  # who asks, for feature flags; nobody vouches for it
+CALLER_HEADER: Final = "x-stormlab-caller"  # on whose behalf
+PRIORITY_HEADER: Final = "x-stormlab-priority"  # 0 is the most important
+IDEMPOTENCY_HEADER: Final = "idempotency-key"  # the same for all tries of one operation
+RETRY_AFTER_HEADER: Final = "x-stormlab-retry-after-ms"  # in an answer: Retry-After exactly, in ms
 ATTEMPT_HEADER: Final = "x-stormlab-attempt"  # 1 for the first try

@@ -129,3 +129,18 @@ def test_service_times_have_the_moments_they_promise(spec: str, mean: float, cv:
 def test_an_unreadable_service_time_is_refused_with_the_forms(spec: str) -> None:
     with pytest.raises(BadInput, match="exponential:MEAN"):
         ServiceTime.parse(spec)
+
+
+def test_with_codel_a_job_that_waited_too_long_is_turned_away_and_told_once() -> None:
+    station = fixed(1.0, discipline=Discipline.CODEL)
+    for job, at in (("a", 0.0), ("b", 0.1), ("c", 0.95)):
+        assert arrive(station, at, job)
+    assert station.turned_away() == ["b"]
+    assert [(done.job, done.at) for done in station.advance(9.0)] == [("a", 1.0), ("c", 2.0)]
+    assert station.turned_away() == []
+
+
+def test_a_cheaper_job_takes_less_time() -> None:
+    station = fixed(1.0)
+    station.arrive(0.0, "a", effort=0.25)
+    assert station.next_at == 0.25
