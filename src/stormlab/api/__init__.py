@@ -18,6 +18,7 @@ from stormlab.errors import BadInput
 from stormlab.scenario import loader
 from stormlab.scenario.model import Scenario
 from stormlab.scenario.result import Result
+from stormlab.sim import engines
 
 __all__ = ["Comparison", "Job", "Overrides", "Progress", "Runs", "Status", "Worlds", "compare", "load", "run"]
 
@@ -52,6 +53,7 @@ def run(
     seeds: int = 1,
     jobs: int = 1,
     proxy: str = "auto",
+    engine: str = "auto",
     out: str | Path | None = None,
     force: bool = False,
     progress: Progress = unheard,
@@ -66,6 +68,8 @@ def run(
         jobs: processes to simulate in. More than 1 needs, as ever in Python, a main module that can be imported.
         proxy: of a live run: ``auto`` (Toxiproxy when it is on PATH, else the embedded one), ``embedded``,
             ``toxiproxy``, or the URL of a control API that is answering already.
+        engine: what simulates: ``simpy``, ``fast`` (the compiled kernel, for scenarios that it knows), or ``auto``
+            (``fast`` when the scenario fits and is large, else ``simpy``).
         out: a folder to write results and report to; it must be new or empty. Nothing is written when ``None``.
         force: replace what earlier runs wrote to ``out``.
         progress: hears which run has come how far.
@@ -76,7 +80,7 @@ def run(
     resolved = _resolve(scenario, variant, overrides)
     reference = "scenario.toml" if isinstance(scenario, Scenario) else str(scenario)
     with output.opened(out, replacing=force) as folder:
-        plan = _plan(resolved, world, proxy, seed, seeds, folder, [reference, *_choices(variant, overrides)])
+        plan = _plan(resolved, world, proxy, engine, seed, seeds, folder, [reference, *_choices(variant, overrides)])
         return _play([plan], jobs, progress)[resolved.variant]
 
 
@@ -90,6 +94,7 @@ def compare(
     seeds: int = 1,
     jobs: int = 1,
     proxy: str = "auto",
+    engine: str = "auto",
     out: str | Path | None = None,
     force: bool = False,
     progress: Progress = unheard,
@@ -109,7 +114,16 @@ def compare(
     resolved = {name: loader.resolve(source, variant=name, overrides=_texts(overrides)) for name in names}
     with output.opened(out, replacing=force) as folder:
         plans = [
-            _plan(one, world, proxy, seed, seeds, folder and folder / name, [str(scenario), *_choices(name, overrides)])
+            _plan(
+                one,
+                world,
+                proxy,
+                engine,
+                seed,
+                seeds,
+                folder and folder / name,
+                [str(scenario), *_choices(name, overrides)],
+            )
             for name, one in resolved.items()
         ]
         return _compared(_play(plans, jobs, progress), folder)
@@ -165,6 +179,7 @@ def _plan(
     scenario: Scenario,
     world: Worlds,
     proxy: str,
+    engine: str,
     seed: int | None,
     seeds: int,
     folder: Path | None,
@@ -177,12 +192,15 @@ def _plan(
         raise BadInput(f"seed must be 0 or more and seeds 1 or more, not {first} and {seeds}")
     if "live" in WORLDS_OF[world]:
         _require_live()
+    if "sim" in WORLDS_OF[world]:
+        engines.require(scenario, engine)
     jobs = [
-        Job(scenario=scenario, world=name, seed=first + n, proxy=proxy)
+        Job(scenario=scenario, world=name, seed=first + n, proxy=proxy, engine=engine)
         for name in WORLDS_OF[world]
         for n in range(seeds)
     ]
     where = [] if world == "sim" else [f"--{world}", *([] if proxy == "auto" else ["--proxy", proxy])]
+    where += [] if engine == "auto" else ["--engine", engine]
     many = ["--seeds", str(seeds)] if seeds > 1 else []
     command = shlex.join(["stormlab", "run", *words, *where, "--seed", str(first), *many])
     return _Plan(variant=scenario.variant, jobs=jobs, folder=folder, command=command)

@@ -20,12 +20,13 @@ LOOK = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One run that is to be played: ``world`` is ``sim`` or ``live``, ``proxy`` is for the latter."""
+    """One run that is to be played: ``world`` is ``sim``, with an ``engine``, or ``live``, with a ``proxy``."""
 
     scenario: Scenario
     world: str
     seed: int
     proxy: str = "auto"
+    engine: str = "auto"
 
 
 #: Hears which run has come how far, as a share from 0 to 1.
@@ -70,6 +71,10 @@ def _run(job: Job, heard: Callable[[float], None]) -> Result:
         from stormlab import live
 
         return live.run(job.scenario, seed=job.seed, progress=heard, proxy=job.proxy)
+    if job.engine != "simpy":
+        from stormlab.sim import engines
+
+        return engines.run(job.scenario, engine=job.engine, seed=job.seed, progress=heard)
     from stormlab import sim
 
     return sim.run(job.scenario, seed=job.seed, progress=heard)

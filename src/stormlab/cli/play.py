@@ -56,6 +56,13 @@ def _settings(command: Decorated) -> Decorated:
             help="Processes to simulate in; by default every core.",
         ),
         click.option(
+            "--engine",
+            type=click.Choice(["auto", "simpy", "fast"]),
+            default="auto",
+            show_default=True,
+            help="What simulates: SimPy, the compiled kernel, or auto: the kernel for large scenarios that it knows.",
+        ),
+        click.option(
             "--proxy",
             metavar="WHICH",
             default="auto",

@@ -1,0 +1,119 @@
+"""Which scenarios the kernel knows: everything that is not listed here is refused, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from stormlab.policies import (
+    CircuitBreaker,
+    ConsecutiveBreaker,
+    Deadline,
+    EnvoyBudget,
+    GrpcBudget,
+    Retry,
+    RetryBudget,
+    Timeout,
+)
+from stormlab.policies.backoff import BookJitter, Decorrelated, EqualJitter, Exponential, Fixed, FullJitter, NoBackoff
+from stormlab.scenario import distributions
+from stormlab.scenario.disturbances import Block, Burst, Capacity, LoadSpike, Pause, RequestErrors
+from stormlab.scenario.model import Client, Closed, Paced, Poisson, Queue, RunSettings, Scenario, Service, Trace
+from stormlab.scenario.parts import ExponentialSlowdown, PowerSlowdown
+
+#: The fields that are understood, by the type they belong to. Any other field must have its default.
+KNOWN: dict[type[BaseModel], frozenset[str]] = {
+    Scenario: frozenset(
+        {"name", "variant", "title", "description", "run", "services", "clients", "faults", "interventions", "expect"}
+    ),
+    RunSettings: frozenset(["duration", "warmup", "seed", "recover_within", "live_speed"]),
+    Service: frozenset(["workers", "service_time", "slowdown", "queue"]),
+    Queue: frozenset({"limit", "discipline"}),
+    Client: frozenset(["target", "arrivals", "policies", "shape"]),
+    Poisson: frozenset({"kind", "rate"}),
+    Paced: frozenset({"kind", "rate"}),
+    Trace: frozenset({"kind", "times"}),
+    Closed: frozenset({"kind", "users", "think_time"}),
+    ExponentialSlowdown: frozenset({"kind", "strength"}),
+    PowerSlowdown: frozenset({"kind", "strength", "exponent"}),
+    LoadSpike: frozenset(["kind", "name", "at", "lasting", "target", "factor"]),
+    Burst: frozenset(["kind", "name", "at", "lasting", "target", "requests"]),
+    Capacity: frozenset(["kind", "name", "at", "lasting", "target", "speed", "workers"]),
+    RequestErrors: frozenset(["kind", "name", "at", "lasting", "target", "probability", "status"]),
+    Pause: frozenset(["kind", "name", "at", "lasting", "target"]),
+    Block: frozenset(["kind", "name", "at", "lasting", "target", "share"]),
+}
+
+#: Where a policy may stand, the outermost first; at most one of each place, gates in either order.
+PLACES: dict[type[Any], int] = {
+    Deadline: 0,
+    Retry: 1,
+    ConsecutiveBreaker: 2,
+    CircuitBreaker: 2,
+    RetryBudget: 3,
+    GrpcBudget: 3,
+    EnvoyBudget: 3,
+    Timeout: 4,
+}
+
+BACKOFFS = (NoBackoff, Fixed, Exponential, FullJitter, EqualJitter, Decorrelated, BookJitter)
+TIMES = (distributions.Fixed, distributions.Exponential, distributions.LogNormal, distributions.Uniform)
+
+
+def misfit(scenario: Scenario) -> str | None:
+    """Why the kernel cannot play ``scenario``; ``None`` when it can."""
+    return next(_objections(scenario), None)
+
+
+def _objections(scenario: Scenario) -> Iterator[str]:
+    if len(scenario.services) != 1 or len(scenario.clients) != 1:
+        yield f"it plays one service and one client, not {len(scenario.services)} and {len(scenario.clients)}"
+        return
+    ((name, service),) = scenario.services.items()
+    ((client_name, client),) = scenario.clients.items()
+    yield from _unknown("the scenario", scenario)
+    yield from _unknown("run", scenario.run)
+    yield from _unknown(f"services.{name}", service)
+    yield from _unknown(f"services.{name}.queue", service.queue)
+    if service.slowdown is not None:
+        yield from _unknown(f"services.{name}.slowdown", service.slowdown)
+    yield from _time(f"services.{name}.service_time", service.service_time)
+    yield from _unknown(f"clients.{client_name}", client)
+    yield from _unknown(f"clients.{client_name}.arrivals", client.arrivals)
+    if isinstance(client.arrivals, Closed):
+        yield from _time(f"clients.{client_name}.arrivals.think_time", client.arrivals.think_time)
+    yield from _policies(f"clients.{client_name}.policies", client.policies)
+    for disturbance in (*scenario.faults, *scenario.interventions):
+        yield from _unknown(f"the disturbance {disturbance.label!r}", disturbance)
+
+
+def _unknown(place: str, value: BaseModel) -> Iterator[str]:
+    known = KNOWN.get(type(value))
+    if known is None:
+        kind = getattr(value, "kind", type(value).__name__)
+        yield f"it knows no {kind!r} ({place})"
+        return
+    for field, description in type(value).model_fields.items():
+        if field not in known and getattr(value, field) != description.get_default(call_default_factory=True):
+            yield f"it knows no {field!r} of {place}"
+
+
+def _time(place: str, distribution: Any) -> Iterator[str]:
+    if type(distribution) not in TIMES:
+        yield f"it knows no {distribution.kind!r} ({place})"
+
+
+def _policies(place: str, policies: Any) -> Iterator[str]:
+    for policy in policies:
+        if type(policy) not in PLACES:
+            yield f"it knows no {policy.kind!r} ({place})"
+            return
+        if isinstance(policy, Retry) and type(policy.backoff) not in BACKOFFS:
+            yield f"it knows no backoff {policy.backoff.kind!r} ({place})"
+            return
+    order = [PLACES[type(policy)] for policy in policies]
+    merged = [2 if one == 3 else one for one in order]
+    if merged != sorted(merged) or len(set(order)) != len(order):
+        yield f"it knows the order deadline, retry, breaker and budget, timeout, one of each at most ({place})"
