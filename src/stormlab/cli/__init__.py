@@ -16,6 +16,7 @@ from stormlab.cli.group import OUR_FAULT, StormlabGroup
 from stormlab.cli.parts import proxy, services
 from stormlab.cli.play import compare, run
 from stormlab.cli.scenarios import list_scenarios, show
+from stormlab.cli.stack import down, up
 
 
 @click.group(cls=StormlabGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -30,7 +31,7 @@ def cli() -> None:
     """
 
 
-for command in (list_scenarios, show, run, compare, availability, proxy, services, doctor):
+for command in (list_scenarios, show, run, compare, availability, up, down, proxy, services, doctor):
     cli.add_command(command)
 
 

@@ -30,7 +30,7 @@ def exchange(
         connection.close()
 
 
-def command(method: str, port: int, path: str, value: Mapping[str, Any] | None = None) -> None:
+def command(method: str, port: int, path: str, value: Mapping[str, Any] | list[Any] | None = None) -> None:
     """Tell a service's administration port something.
 
     Raises:

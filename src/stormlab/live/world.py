@@ -18,6 +18,7 @@ from stormlab.live import checkout
 from stormlab.live.actuator import Actuator, refuse_what_cannot_be_done
 from stormlab.live.children import Child, terminable
 from stormlab.live.doses import doses
+from stormlab.live.herald import Herald, also
 from stormlab.live.observers import Metrics, Probe, Prober, Reading, Watcher
 from stormlab.live.plan import ENDINGS, ENVIRONMENT, Plan, Rows, announce
 from stormlab.live.stack import START_LIMIT, Stack
@@ -76,6 +77,7 @@ class _LiveRun:
         self.folder = folder
         self.progress = progress
         self.epoch = 0.0
+        self.herald = Herald.from_environment()
 
     def play(self, proxy: str) -> Result:
         began = time.monotonic()
@@ -85,12 +87,14 @@ class _LiveRun:
             metrics = Metrics(stack.replicas, clock=self.now, width=1 / self.speed)
             prober = Prober(stack.replicas, clock=self.now)
             plan = self._plan(stack)
-            generator = self._start_generator(stack, plan)
+            self.herald.watch(stack.replicas)
             try:
+                generator = self._start_generator(stack, plan)
                 with Watcher(metrics.step, self.now), Watcher(prober.step, self.now):
                     self._play_faults(actuator, generator)
                 self._drain(generator)
             finally:
+                self.herald.watch([])
                 stack.reset()
             rows = {name: self._rows(plan, name, generator) for name in self.scenario.clients}
         facts = {
@@ -136,7 +140,7 @@ class _LiveRun:
 
     def _play_faults(self, actuator: Actuator, generator: Child) -> None:
         """Begin and end every disturbance at its time, until scenario time is over."""
-        agenda = _agenda(self.live, actuator)
+        agenda = _agenda(self.live, actuator, self.herald)
         duration = self.live.run.duration
         while self.now() < duration:
             if generator.status is not None:
@@ -185,16 +189,16 @@ class _LiveRun:
         return conclude(recorder, world="live", seed=self.seed, doses=observed, void=void, facts=facts)
 
 
-def _agenda(scenario: Scenario, actuator: Actuator) -> list[tuple[float, int, Callable[[], None]]]:
+def _agenda(scenario: Scenario, actuator: Actuator, herald: Herald) -> list[tuple[float, int, Callable[[], None]]]:
     """What is to be done when, as a heap."""
     order = count()
     agenda: list[tuple[float, int, Callable[[], None]]] = []
     for one in (*scenario.faults, *scenario.interventions):
-        agenda.append((one.at, next(order), _bound(actuator.begin, one)))
+        agenda.append((one.at, next(order), _bound(also(actuator.begin, herald.begins), one)))
         if one.lasting is not None:
             lead = min(actuator.lead(one), one.lasting / 2)
             agenda.append((one.until - lead, next(order), _bound(actuator.prepare_end, one)))
-            agenda.append((one.until, next(order), _bound(actuator.end, one)))
+            agenda.append((one.until, next(order), _bound(also(actuator.end, herald.ends), one)))
     heapq.heapify(agenda)
     return agenda
 

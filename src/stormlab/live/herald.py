@@ -1,0 +1,71 @@
+"""Tells the console of a running stack what a live run does: which processes to watch, which faults begin and end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from stormlab.errors import BadInput, StormlabError
+from stormlab.live import http
+from stormlab.live.stack import Replica
+from stormlab.scenario.disturbances import Disturbance
+
+#: Where the console is; unset: nobody is told.
+ENVIRONMENT = "STORMLAB_CONSOLE"
+
+
+class Herald:
+    """Speaks to the console at ``url``, or to nobody; a console that does not answer never disturbs a run.
+
+    Raises:
+        BadInput: ``url`` is no address on this machine.
+    """
+
+    def __init__(self, url: str | None) -> None:
+        self._port = _port(url) if url else None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Herald:
+        return cls(environment.get(ENVIRONMENT))
+
+    def watch(self, replicas: list[Replica]) -> None:
+        """These processes have metrics from now on; with none, the run is over and so is every fault."""
+        targets = [{"name": f"run-{one.name}", "service": one.service, "port": one.port} for one in replicas]
+        self._say("PUT", "/api/guests", targets)
+
+    def begins(self, one: Disturbance) -> None:
+        self._moment(one, "begin")
+
+    def ends(self, one: Disturbance) -> None:
+        self._moment(one, "end")
+
+    def _moment(self, one: Disturbance, phase: str) -> None:
+        kind = str(getattr(one, "kind", type(one).__name__))
+        moment = {"fault": one.label, "kind": kind, "target": one.target, "phase": phase, "at": time.time()}
+        self._say("POST", "/api/moments", moment)
+
+    def _say(self, method: str, path: str, value: Any) -> None:
+        if self._port is not None:
+            with contextlib.suppress(StormlabError):
+                http.command(method, self._port, path, value)
+
+
+def also(action: Callable[[Any], None], told: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Does ``action``, then tells of it."""
+
+    def both(one: Any) -> None:
+        action(one)
+        told(one)
+
+    return both
+
+
+def _port(url: str) -> int:
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname not in ("127.0.0.1", "localhost") or parts.port is None:
+        raise BadInput(f"{ENVIRONMENT}: {url!r} is no console; write it like http://127.0.0.1:8600")
+    return parts.port

@@ -1,0 +1,174 @@
+"""The stack as real processes: up, a look at everything, toxics, a fault on the clock, bad input, down."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from stormlab.live.ports import answers
+from tests.conftest import find_program, skip_without
+
+pytestmark = pytest.mark.live
+#: Consecutive ports that a stack takes.
+PORTS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Up:
+    """A stack that is ready."""
+
+    process: subprocess.Popen[str]
+    base: int
+    env: dict[str, str]
+
+    def ask(self, path: str, method: str = "GET", body: object = None, **headers: str) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(f"http://127.0.0.1:{self.base}{path}", data, headers, method=method)
+        with urlopen(request, timeout=10) as answer:
+            text = answer.read().decode()
+            return json.loads(text) if "json" in answer.headers.get("content-type", "") else text
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return stormlab(*arguments, env=self.env)
+
+
+def stormlab(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stormlab", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, check=False)
+
+
+def block_of_ports() -> int:
+    """The first of :data:`PORTS` consecutive free ports."""
+    for base in range(20_000 + os.getpid() % 5000, 60_000, PORTS):
+        if not any(answers(base + offset) for offset in range(PORTS)):
+            return base
+    raise AssertionError("no free ports")
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    limit = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.1)
+    return found
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return os.environ | {"STORMLAB_STATE": str(folder / "stack.json")}
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    env, base = environment(tmp_path_factory.mktemp("stack")), block_of_ports()
+    command = [sys.executable, "-m", "stormlab", "up", "--base-port", str(base), "--no-prometheus"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("ready after"), line + process.stdout.read()
+        yield Up(process=process, base=base, env=env)
+        process.terminate()
+        process.wait(timeout=20)
+    assert not [port for port in range(base, base + PORTS) if answers(port)]
+
+
+def test_every_part_is_watched_and_a_request_at_rest_takes_one_attempt(up: Up) -> None:
+    names = {one["name"] for one in up.ask("/api/state")["targets"]}
+    assert {"kv-0", "kv-1", "fibonacci-0", "fibonacci-1"} <= names
+    sample = eventually(lambda: [one for one in up.ask("/api/samples") if one["goodput"] > 2])[-1]
+    assert sample["amplification"] == pytest.approx(1, abs=0.5)
+    assert sample["faults"] == []
+
+
+def test_traces_arrive_and_are_found_as_in_jaeger(up: Up) -> None:
+    eventually(lambda: "fibonacci-0" in up.ask("/api/services")["data"])
+    (trace,) = up.ask("/api/traces?service=fibonacci-0&limit=1")["data"]
+    assert len(trace["spans"]) == 10  # f(4) is nine calls, below the span of the request
+    assert up.ask(f"/api/traces/{trace['traceID']}")["data"][0]["traceID"] == trace["traceID"]
+
+
+def test_a_toxic_changes_the_latency_that_is_measured(up: Up) -> None:
+    eventually(lambda: up.ask("/api/samples"))
+    for proxy in up.ask("/api/proxies"):
+        up.ask(f"/api/proxies/{proxy}/toxics/latency", "PUT", {"latency": 300})
+    eventually(lambda: (up.ask("/api/samples")[-1]["p50"] or 0) > 0.2)
+    for proxy in up.ask("/api/proxies"):
+        up.ask(f"/api/proxies/{proxy}/toxics/latency", "DELETE")
+    eventually(lambda: 0 < (up.ask("/api/samples")[-1]["p50"] or 0) < 0.2)
+
+
+def test_a_fault_is_a_metric_a_span_and_in_the_samples(up: Up) -> None:
+    moment = {"fault": "spike", "kind": "load-spike", "target": "web"}
+    up.ask("/api/moments", "POST", moment | {"phase": "begin"})
+    line = 'stormlab_fault_active{fault="spike",kind="load-spike",service="web"}'
+    assert f"{line} 1.0" in up.ask("/metrics")
+    eventually(lambda: up.ask("/api/samples")[-1]["faults"] == ["spike"])
+    up.ask("/api/moments", "POST", moment | {"phase": "end"})
+    assert f"{line} 0.0" in up.ask("/metrics")
+    assert len(up.ask("/api/traces?service=stormlab-faults")["data"]) == 2
+
+
+def test_other_pages_may_not_drive_the_stack(up: Up) -> None:
+    with pytest.raises(HTTPError) as refused:
+        up.ask("/api/scenarios", "POST", {"name": "retry-storm"}, Origin="http://elsewhere.example")
+    assert refused.value.code == 403
+
+
+def test_an_unknown_scenario_is_refused_with_what_to_do(up: Up) -> None:
+    with pytest.raises(HTTPError) as refused:
+        up.ask("/api/scenarios", "POST", {"name": "retry-strom"})
+    assert refused.value.code == 400
+    assert "retry-storm" in refused.value.read().decode()
+
+
+def test_a_second_up_is_refused(up: Up) -> None:
+    second = up.run("up")
+    assert second.returncode == 2
+    assert "a stack is up at" in second.stderr and "stormlab down" in second.stderr
+
+
+@pytest.mark.real
+def test_every_scrape_page_satisfies_promtool(up: Up) -> None:
+    promtool = find_program("promtool")
+    if promtool is None:
+        skip_without("promtool", remedy="run `make real-parts`, or `apt-get install prometheus`")
+    for port in [up.base, *(one["port"] for one in up.ask("/api/state")["targets"])]:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            page = answer.read()
+        done = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, check=False)
+        assert done.returncode == 0, (port, done.stdout, done.stderr)
+
+
+def test_a_taken_port_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+    base = block_of_ports()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", base + 4))
+        other.listen()
+        done = stormlab("up", "--base-port", str(base), env=environment(tmp_path))
+    assert done.returncode == 2
+    assert f"port {base + 4};" in done.stderr
+    assert not [port for port in range(base, base + PORTS) if answers(port)]
+    assert not (tmp_path / "stack.json").exists()
+
+
+def test_down_with_nothing_up_says_so(tmp_path: Path) -> None:
+    done = stormlab("down", env=environment(tmp_path))
+    assert (done.returncode, done.stdout) == (0, "no stack is up\n")
+
+
+def test_down_ends_the_stack(up: Up) -> None:
+    done = up.run("down")
+    assert (done.returncode, done.stdout) == (0, "the stack is down\n"), done.stderr
+    assert up.process.wait(timeout=20) == 0
+    assert not Path(up.env["STORMLAB_STATE"]).exists()
