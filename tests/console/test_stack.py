@@ -85,16 +85,23 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 def test_every_part_is_watched_and_a_request_at_rest_takes_one_attempt(up: Up) -> None:
     names = {one["name"] for one in up.ask("/api/state")["targets"]}
-    assert {"kv-0", "kv-1", "fibonacci-0", "fibonacci-1"} <= names
+    assert names == {"kv-0", "kv-1", "fibonacci-0", "fibonacci-1", "gateway"}
     sample = eventually(lambda: [one for one in up.ask("/api/samples") if one["goodput"] > 2])[-1]
     assert sample["amplification"] == pytest.approx(1, abs=0.5)
     assert sample["faults"] == []
 
 
-def test_traces_arrive_and_are_found_as_in_jaeger(up: Up) -> None:
-    eventually(lambda: "fibonacci-0" in up.ask("/api/services")["data"])
-    (trace,) = up.ask("/api/traces?service=fibonacci-0&limit=1")["data"]
-    assert len(trace["spans"]) == 10  # f(4) is nine calls, below the span of the request
+def test_a_trace_spans_gateway_and_service(up: Up) -> None:
+    """The nine calls of f(4), below a span for the request, one for the attempt, and that of the gateway."""
+
+    def whole() -> list[dict[str, Any]]:
+        found = up.ask("/api/traces?service=gateway&limit=50")["data"]
+        return [one for one in found if len(one["processes"]) == 2 and len(one["spans"]) == 12]
+
+    trace = eventually(whole)[0]
+    services = {one["serviceName"] for one in trace["processes"].values()}
+    assert "gateway" in services and services & {"fibonacci-0", "fibonacci-1"}
+    assert [one["operationName"] for one in trace["spans"] if not one["references"]] == ["GET /fibonacci"]
     assert up.ask(f"/api/traces/{trace['traceID']}")["data"][0]["traceID"] == trace["traceID"]
 
 
