@@ -16,11 +16,13 @@ from prometheus_client.core import GaugeMetricFamily
 from services.common.health import Finding, Status
 from services.gateway.edge_metrics import EdgeMetrics
 from services.gateway.exchange import Asked, Exchange, HttpExchange, RpcExchange
-from services.gateway.replicas import Balancer, Replica, Standing
-from services.gateway.settings import HealthChecks, Upstream
+from services.gateway.settings import Upstream
 from stormlab.drivers.aio import Pipeline
 from stormlab.effects import Request
+from stormlab.events import Event, StateChanged
 from stormlab.outcome import Outcome
+from stormlab.policies import HealthCheck, Pool
+from stormlab.policies.pool import Mood
 from stormlab.telemetry import names
 from stormlab.telemetry.tracing import Tracing, propagate
 
@@ -40,8 +42,17 @@ class Edge:
     ) -> None:
         self.name, self.upstream = name, upstream
         self._metrics, self._tracing, self._largest = metrics, tracing, largest
-        replicas = [Replica(address) for address in upstream.replicas]
-        self.balancer = Balancer(replicas, upstream.balancing, Random(f"{seed}:{name}:balancing"))
+        self.unwell: set[int] = set()
+        self._pool = Pool(
+            len(upstream.replicas),
+            random=Random(f"{seed}:{name}:balancing"),
+            balancing=upstream.balancing,
+            outlier=upstream.outlier,
+            health=upstream.health,
+            panic=upstream.panic,
+            listener=self._hear,
+            name=name,
+        )
         self.pipeline = Pipeline(upstream.policies, seed=seed, listener=metrics, edge=name)
         metrics.introduce(name, upstream.policies)
         self._exchange: Exchange | None = None
@@ -72,23 +83,28 @@ class Edge:
 
     async def _attempt(self, asked: Asked, request: Request, parent: Span) -> Outcome:
         assert self._exchange is not None
-        replica = self.balancer.next()
-        span = self._span(asked, request, replica, parent)
+        clock, pool = asyncio.get_running_loop().time, self._pool
+        permit = pool.admit(now := clock(), request)
+        if permit is None:
+            return pool.refusal(now)
+        address = self.upstream.replicas[permit.replica]
+        span = self._span(asked, request, address, parent)
         headers, left = self._headers(request, span)
-        replica.load += 1
         ending = "cut-off"
         try:
-            outcome = await self._exchange(replica.address, asked, headers, left)
+            outcome = await self._exchange(address, asked, headers, left)
             ending = outcome.ending.value
+            pool.settle(clock(), permit, outcome)
             return outcome
         finally:
-            replica.load -= 1
+            pool.expire(clock())
+            pool.ignore(permit)
             if span is not parent:
                 span.set_attribute(names.ATTRIBUTE_ENDING, ending)
                 span.end()
 
-    def _span(self, asked: Asked, request: Request, replica: Replica, parent: Span) -> Span:
-        host, _, port = replica.address.rpartition(":")
+    def _span(self, asked: Asked, request: Request, address: str, parent: Span) -> Span:
+        host, _, port = address.rpartition(":")
         attributes: dict[str, AttributeValue] = {
             names.ATTRIBUTE_METHOD: asked.method,
             names.ATTRIBUTE_PEER: host,
@@ -111,30 +127,39 @@ class Edge:
             return RpcExchange(self.upstream.replicas, largest=self._largest)
         return HttpExchange(connections=self.upstream.connections, largest=self._largest)
 
-    async def _check_health(self, checks: HealthChecks) -> None:
-        probes = self.upstream.probes or self.upstream.replicas
+    async def _check_health(self, checks: HealthCheck) -> None:
+        path = "/readyz" if checks.depth == "shallow" else "/healthz/deep"
+        addresses = self.upstream.probes or self.upstream.replicas
         timeout = aiohttp.ClientTimeout(total=checks.timeout)
-        async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
-            pairs = zip(self.balancer.replicas, probes, strict=True)
-            async with asyncio.TaskGroup() as group:
-                for replica, address in pairs:
-                    group.create_task(self._check(session, replica, f"http://{address}{checks.path}", checks))
+        async with (
+            aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session,
+            asyncio.TaskGroup() as group,
+        ):
+            for replica, address in enumerate(addresses):
+                group.create_task(self._check(session, replica, f"http://{address}{path}", checks.interval))
 
-    async def _check(self, session: aiohttp.ClientSession, replica: Replica, url: str, checks: HealthChecks) -> None:
-        standing = Standing(unhealthy_after=checks.unhealthy_after, healthy_after=checks.healthy_after)
+    async def _check(self, session: aiohttp.ClientSession, replica: int, url: str, interval: float) -> None:
+        clock = asyncio.get_running_loop().time
         while True:
-            if standing.record(ok=await _well(session, url)):
-                self.balancer.mark(replica, healthy=standing.healthy)
-                logger.warning("replica changed", edge=self.name, replica=replica.address, healthy=standing.healthy)
-            await asyncio.sleep(checks.every)
+            ok = await _well(session, url)
+            self._pool.probed(clock(), replica, ok=ok)
+            await asyncio.sleep(interval)
+
+    def _hear(self, event: Event) -> None:
+        """What the pool tells: for the metrics, and for the log since it is rare."""
+        self._metrics(event)
+        if isinstance(event, StateChanged):
+            if event.policy == HealthCheck.kind:
+                self.unwell ^= {int(event.edge.rpartition("/")[2])}
+            logger.warning("replicas changed", edge=event.edge, policy=event.policy, state=event.after)
 
     async def health(self) -> Finding:
-        """Failing when no replica looks healthy, a warning when some do not."""
-        healthy, all_of_them = self.balancer.healthy, len(self.balancer.replicas)
-        words = f"{healthy} of {all_of_them} replicas healthy"
-        if healthy == 0:
-            return Finding(Status.FAILING, words + "; failing open")
-        return Finding(Status.HEALTHY if healthy == all_of_them else Status.WARNING, words)
+        """Failing when too few replicas look well, a warning when some do not."""
+        number = len(self.upstream.replicas)
+        left = len(self._pool.rotation(asyncio.get_running_loop().time()))
+        if self._pool.mood is Mood.PANIC:
+            return Finding(Status.FAILING, f"too few of {number} replicas look well; {self.upstream.panic.action}")
+        return Finding(Status.HEALTHY if left == number else Status.WARNING, f"{left} of {number} replicas in rotation")
 
 
 async def _well(session: aiohttp.ClientSession, url: str) -> bool:
@@ -157,6 +182,6 @@ class ReplicaMetrics:
             names.REPLICA_HEALTHY, "1 while health checks pass", labels=["service", "edge", "replica"]
         )
         for edge in self._edges:
-            for replica in edge.balancer.replicas:
-                family.add_metric([self._service, edge.name, replica.address], float(replica.healthy))
+            for replica, address in enumerate(edge.upstream.replicas):
+                family.add_metric([self._service, edge.name, address], float(replica not in edge.unwell))
         yield family

@@ -48,7 +48,7 @@ class EdgeMetrics:
         """Shows the states that ``policies`` begin in."""
         for policy in policies:
             if policy.kind in _BREAKERS:
-                self._show_state(edge, policy.kind, State.CLOSED)
+                self._state.labels(self._service, edge, policy.kind, State.CLOSED).set(1)
 
     def request_ended(self, edge: str, outcome: Outcome) -> None:
         self._ends[edge] += 1
@@ -66,8 +66,9 @@ class EdgeMetrics:
                 self._hedges.labels(self._service, edge).inc()
             case FellBack(_, edge, _, _):
                 self._fallbacks.labels(self._service, edge).inc()
-            case StateChanged(_, edge, policy, _, after):
-                self._show_state(edge, policy, after)
+            case StateChanged(_, edge, policy, before, after):
+                self._state.labels(self._service, edge, policy, before).set(0)
+                self._state.labels(self._service, edge, policy, after).set(1)
             case LimitChanged(_, edge, policy, _, after):
                 self._limit.labels(self._service, edge, policy).set(after)
 
@@ -78,7 +79,3 @@ class EdgeMetrics:
         for edge, ends in self._ends.items():
             family.add_metric([self._service, edge], self._tries[edge] / ends)
         yield family
-
-    def _show_state(self, edge: str, policy: str, now: str) -> None:
-        for state in State:
-            self._state.labels(self._service, edge, policy, state.value).set(state == now)

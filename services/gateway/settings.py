@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from services.common.settings import Port, ServiceSettings
-from services.gateway.replicas import Balancing
 from stormlab.errors import BadInput
-from stormlab.policies import Deadline, FullJitter, Retry, RetryBudget, Timeout
+from stormlab.policies import Deadline, FullJitter, HealthCheck, OutlierEjection, Panic, Retry, RetryBudget, Timeout
+from stormlab.policies.balancing import Balancing
 from stormlab.scenario.complaints import problems
-from stormlab.scenario.disturbances import PositiveSeconds, Strict
-from stormlab.scenario.model import Count, PolicySpec
+from stormlab.scenario.disturbances import Strict
+from stormlab.scenario.model import PolicySpec
 
 Address = Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$")]
 
@@ -28,22 +28,13 @@ CAREFUL: tuple[PolicySpec, ...] = (
 )
 
 
-class HealthChecks(Strict):
-    """A probe of ``path`` every ``every`` s; so many failures or successes in a row change a replica's standing."""
-
-    path: str = "/readyz"
-    every: PositiveSeconds = 1.0
-    timeout: PositiveSeconds = 0.5
-    unhealthy_after: Count = 3
-    healthy_after: Count = 2
-
-
 class Upstream(Strict):
     """The replicas of one service (``host:port``, usually those of a chaos proxy) and how they are called.
 
-    ``policies`` are outermost first, as in a scenario. ``connections`` bounds those to one replica; callers beyond
-    wait for one within their time limit. ``probes``, when given, are the addresses of the health checks, in the order
-    of ``replicas``: needed for gRPC, and to look around a proxy.
+    ``policies``, outermost first, ``balancing``, ``outlier``, ``health`` and ``panic`` are as in a scenario; a shallow
+    health check asks ``/readyz``, a deep one ``/healthz/deep``. ``connections`` bounds those to one replica; callers
+    beyond wait for one within their time limit. ``probes``, when given, are the addresses of the health checks, in the
+    order of ``replicas``: needed for gRPC, and to look around a proxy.
     """
 
     replicas: Annotated[tuple[Address, ...], Field(min_length=1, max_length=1000)]
@@ -51,7 +42,9 @@ class Upstream(Strict):
     balancing: Balancing = "round-robin"
     policies: tuple[PolicySpec, ...] = CAREFUL
     connections: Annotated[int, Field(ge=1, le=10_000)] = 256
-    health: HealthChecks | None = HealthChecks()
+    outlier: OutlierEjection | None = None
+    health: HealthCheck | None = HealthCheck(interval=1.0, timeout=0.5, successes=2)
+    panic: Panic = Panic()
     probes: tuple[Address, ...] = ()
 
 
@@ -108,6 +101,4 @@ def _check(path: Path, upstreams: Upstreams) -> None:
         if upstream.probes and len(upstream.probes) != len(upstream.replicas):
             raise BadInput(f"{path}: {name}.probes: give one address for each of the {len(upstream.replicas)} replicas")
         if upstream.protocol == "grpc" and upstream.health is not None and not upstream.probes:
-            raise BadInput(
-                f"{path}: {name}.probes: health checks speak HTTP; give the HTTP addresses, or health = {{}}"
-            )
+            raise BadInput(f"{path}: {name}.probes: health checks speak HTTP; give the HTTP addresses of the replicas")

@@ -181,7 +181,7 @@ def test_a_trace_goes_on_over_grpc(start: Start, gateway: Gateway, tmp_path: Pat
 
 
 def test_replicas_that_fail_their_health_checks_are_left_out(gateway: Gateway) -> None:
-    checks = {"every": 0.02, "unhealthy_after": 2, "healthy_after": 2}
+    checks = {"interval": 0.02, "timeout": 1, "failures": 2, "successes": 2}
     well = {"one": True, "other": True}
 
     def behaviour(name: str) -> Callable[[int], tuple[int, bytes]]:
@@ -203,10 +203,20 @@ def test_replicas_that_fail_their_health_checks_are_left_out(gateway: Gateway) -
             until(0)
             seen = {client.get("/v1/k").content for _ in range(4)}
             assert seen == {b"one", b"other"}
-            assert "failing open" in client.get("/healthz/deep").json()["checks"]["kv"]["detail"]
+            assert "fail-open" in client.get("/healthz/deep").json()["checks"]["kv"]["detail"]
             well |= {"one": True, "other": True}
             until(2)
             assert {client.get("/v1/k").status_code for _ in range(4)} == {200}
+
+
+def test_a_replica_that_fails_more_than_the_other_is_ejected(gateway: Gateway) -> None:
+    with peer(lambda number: (200, b"good")) as good, peer(lambda number: (500, b"bad")) as bad:
+        outlier = {"consecutive": 3, "max_ejected": 0.5}
+        front = gateway(kv=upstream(good.address, bad.address, outlier=outlier))
+        with httpx.Client(base_url=front.public) as client:
+            statuses = Counter(client.get("/v1/k").status_code for _ in range(20))
+        assert statuses == {200: 17, 500: 3}
+        assert metric(page(front), names.EDGE_STATE, policy="outlier-ejection", state="ejected") == 1
 
 
 def test_a_caller_that_leaves_takes_the_work_with_it(start: Start, gateway: Gateway) -> None:
