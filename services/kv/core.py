@@ -147,8 +147,8 @@ class Store:
         self._check_key(key)
         if not 0 < amount < MAX_BALANCE:
             raise InvalidCredit(f"the amount is {amount}; give a whole number from 1 to {MAX_BALANCE - 1}")
-        if not 0 < _size(transaction) <= self.limits.transaction:
-            raise InvalidCredit(f"the transaction id has 1 to {self.limits.transaction} bytes of UTF-8")
+        if not _size(transaction) or len(transaction) > self.limits.transaction:
+            raise InvalidCredit(f"the transaction id has 1 to {self.limits.transaction} characters")
         applied = await self._submit(Credit(key, amount, transaction))
         if applied.refusal is not None:
             raise applied.refusal

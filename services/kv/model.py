@@ -102,7 +102,10 @@ class Applied(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Sizes in bytes, text as UTF-8; ``transactions`` is how many transaction ids are remembered, newest first."""
+    """Sizes in bytes, text as UTF-8, but ``transaction`` in characters.
+
+    ``transactions`` is how many transaction ids are remembered, newest first.
+    """
 
     key: int = 1024
     value: int = 1 << 20

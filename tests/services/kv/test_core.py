@@ -250,7 +250,7 @@ def test_balances_and_amounts_fit_64_bits() -> None:
         for transaction in ("", "x" * 257, "\ud800"):
             with pytest.raises(InvalidCredit, match="transaction"):
                 await store.credit("k", 1, transaction)
-        assert (await store.credit("k", MAX_BALANCE - 1, "t1")).balance == MAX_BALANCE - 1
+        assert (await store.credit("k", MAX_BALANCE - 1, "\U0001f986" * 256)).balance == MAX_BALANCE - 1
         with pytest.raises(CreditRefused, match="reach"):
             await store.credit("k", 1, "t2")
         await committer.close()
