@@ -94,7 +94,7 @@ class Parts:
         for service, numbers, proxied in self._replicas():
             for index, (port, listen) in enumerate(zip(numbers, proxied, strict=True)):
                 here, there = f"{ports.HOST}:{listen}", f"{ports.HOST}:{port}"
-                self.control.create(ProxySpec(name=f"{service}-{index}", listen=here, upstream=there))
+                self.control.create(ProxySpec(name=f"up-{service}-{index}", listen=here, upstream=there))
         self._wait([port for _, numbers, _ in self._replicas() for port in numbers])
         for port in self._ports.kv:
             http.exchange("PUT", port, KEY, VALUE)

@@ -1,0 +1,101 @@
+"""The console in a real browser: a scenario by its button, moving charts, a slider that changes latency, a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from tests.conftest import find_program, skip_without
+from tests.console.test_stack import Up, eventually, up  # noqa: F401, the fixture
+
+pytestmark = [pytest.mark.live, pytest.mark.real]
+_QUIET = (
+    "no-sandbox",
+    "disable-gpu",
+    "disable-quic",
+    "no-first-run",
+    "disable-background-networking",
+    "disable-component-update",
+    "disable-sync",
+    "disable-dev-shm-usage",
+)
+
+
+@pytest.fixture(scope="module")
+def page(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:  # noqa: F811
+    browser, driver = find_program("chromium"), find_program("chromedriver")
+    if browser is None or driver is None:
+        skip_without(
+            "chromium and chromedriver", remedy="run `make real-parts`, or install chromium and chromium-driver"
+        )
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(browser)
+    for flag in (
+        "headless=new",
+        "window-size=1400,1300",
+        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
+        *_QUIET,
+    ):
+        options.add_argument(f"--{flag}")
+    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(driver)))
+    try:
+        chrome.get(f"http://127.0.0.1:{up.base}/")
+        yield chrome
+    finally:
+        chrome.quit()
+
+
+def find(page: webdriver.Chrome, css: str) -> WebElement:
+    return eventually(lambda: page.find_elements(By.CSS_SELECTOR, css))[0]  # type: ignore[no-any-return]
+
+
+def points(page: webdriver.Chrome) -> int:
+    return int(page.execute_script("return charts[0].chart.data[0].length"))
+
+
+def test_charts_move(page: webdriver.Chrome) -> None:
+    before = eventually(lambda: points(page))
+    eventually(lambda: points(page) >= before + 2)
+    assert len(page.find_elements(By.CSS_SELECTOR, "#charts canvas")) == 5
+
+
+def test_a_slider_changes_the_latency_that_the_chart_shows(page: webdriver.Chrome) -> None:
+    find(page, "[data-proxy]")
+    move = """for (const one of document.querySelectorAll('[name=latency]')) {
+        one.value = arguments[0]; one.dispatchEvent(new Event('change')); }"""
+    median = "const values = charts[2].chart.data[1]; return values[values.length - 1] || 0"
+    page.execute_script(move, 400)
+    eventually(lambda: page.execute_script(median) > 200)
+    page.execute_script(move, 0)
+    eventually(lambda: page.execute_script(median) < 200)
+
+
+def test_a_trace_opens_as_a_waterfall(page: webdriver.Chrome) -> None:
+    find(page, "#traces tbody tr")
+    page.execute_script("document.querySelector('#traces tbody tr').click()")
+    find(page, "#waterfall .bar")
+    assert "trace " in find(page, "#waterfall h3").text
+
+
+def test_a_scenario_starts_and_stops_by_its_buttons(page: webdriver.Chrome, up: Up) -> None:  # noqa: F811
+    find(page, "[data-scenario='retry-storm']").click()
+    eventually(lambda: "retry-storm is under way" in find(page, "#scenario").text)
+    eventually(lambda: any(one["name"] == "run-kv-0" for one in up.ask("/api/state")["targets"]), 40)
+    find(page, "#scenarios > button").click()
+    eventually(lambda: "under way" not in find(page, "#scenario").text)
+    assert not any(one["name"].startswith("run-") for one in up.ask("/api/state")["targets"])
+
+
+def test_nothing_is_loaded_from_elsewhere(page: webdriver.Chrome, up: Up) -> None:  # noqa: F811
+    loaded = page.execute_script("return performance.getEntriesByType('resource').map((one) => one.name)")
+    assert loaded and all(one.startswith((f"http://127.0.0.1:{up.base}/", "data:")) for one in loaded)
+
+
+def test_a_picture_can_be_taken(page: webdriver.Chrome, tmp_path: Path) -> None:
+    picture = tmp_path / "console.png"
+    assert page.save_screenshot(str(picture)) and picture.stat().st_size > 20_000
