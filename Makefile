@@ -31,7 +31,7 @@ export UV_HTTP_TIMEOUT ?= 120
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: gallery nightly facts help setup demo figures test check lint types imports generated fresh format bench real-parts crash-test clean
+.PHONY: gallery nightly facts help setup demo figures test cases check lint types imports generated fresh format bench real-parts crash-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -62,6 +62,9 @@ test: $(SYNCED) ## the whole test suite
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 check: lint types imports fresh test ## everything that has to hold before a commit
+
+cases: $(SYNCED) ## every case study over ten seeds
+	CASE_SEEDS=10 $(BIN)/pytest tests/case_studies $(PYTEST_ARGS)
 
 lint: $(SYNCED) ## ruff: rules and format
 	$(BIN)/ruff check

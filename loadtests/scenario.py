@@ -276,7 +276,7 @@ class ScenarioUser(User):
 
     def _blocked(self, now: float) -> bool:
         shares = [
-            block.share
+            block.share_at(now)
             for block in _of_kind(SCENARIO, Block)
             if block.target == self.client_name and block.at <= now < block.until
         ]

@@ -24,13 +24,14 @@ from stormlab.scenario.model import (
     Client,
     Dependency,
     Expectation,
+    Moment,
     PolicySpec,
     Queue,
     RunSettings,
     Scenario,
     Service,
 )
-from stormlab.scenario.parts import Cache, Keys, Slowdown
+from stormlab.scenario.parts import Cache, Keys, Lease, Slowdown
 from stormlab.scenario.schema import annotated, every_table, is_table, keys, kind_of, members, unit
 from stormlab.scenario.vocabulary import MEASURE_UNITS, TIME_TO_RECOVER, Word
 
@@ -50,11 +51,12 @@ default is "none" may be left out. Names of services and clients are lower-case 
 TABLES: list[tuple[str, list[type]]] = [
     ("Top level", [Scenario]),
     ("`[run]`", [RunSettings]),
-    ("`[services.NAME]`", [Service, Queue]),
+    ("`[services.NAME]`", [Service, Queue, Lease]),
     ("`[services.NAME]`: `outlier`, `health`, `panic`", [OutlierEjection, HealthCheck, Panic]),
     ("`[[services.NAME.calls]]`", [Dependency, Cache]),
     ("`[clients.NAME]`", [Client]),
     ("`[[expect]]`", [Expectation]),
+    ("`[[timeline]]`", [Moment]),
 ]
 _FILLED_IN = {"name", "variant"}
 _EVERY_DISTURBANCE = ("name", "at", "for", "target")
@@ -250,7 +252,13 @@ def _measures() -> Iterator[str]:
         "latency_p50": "median latency of successes, from the intended start",
         "latency_p95": "the same, 95th percentile",
         "latency_p99": "the same, 99th percentile",
-        "queue": "requests waiting, over all services",
+        "queue": "requests waiting, over all services or in one",
+        "error_ratio": "requests that failed, by time of failure, per request due in the window",
+        "arrivals": "requests that one service gets",
+        "utilisation": "share of the workers of one service that are busy",
+        "hit_ratio": "share of the lookups that the caches of one service answer",
+        "in_service": "share of the replicas of one service that are up and fit to serve",
+        "capacity": "what one service can finish now",
         TIME_TO_RECOVER: "from the end of the last fault to lasting health; has no window",
     }
     yield from ("## Measures", "", "| measure | unit | meaning |", "|---|---|---|")

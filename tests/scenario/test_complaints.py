@@ -52,7 +52,7 @@ CASES = {
     ("workers = 10", "workers = 10\nzzz = 1"): (
         "6: services.kv.zzz: unknown key; remove it "
         "(known here: workers, service_time, slowdown, queue, replicas, balancing, outlier, health, panic, calls, "
-        "guards)"
+        "guards, lease, optimistic)"
     ),
     ("seconds = 1", "secnods = 1"): "15: clients.web.policies.1.secnods: unknown key; did you mean 'seconds'?",
     ("base = 0.1", "bas = 0.1"): "14: clients.web.policies.0.backoff.bas: unknown key; did you mean 'base'?",
@@ -121,7 +121,7 @@ CASES = {
         "shorten run.duration, or divide rates and workers by the same number"
     ),
     ('kind = "load-spike"\ntarget = "web"\nat = 20\nfactor = 3\nfor = 10', 'kind = "flush"\ntarget = "kv"\nat = 20'): (
-        "19: faults.0.target: no call of 'kv' has a cache; flush the service whose call has one"
+        "19: faults.0.target: no call of 'kv' has a cache; name the service whose call has one"
     ),
     ("workers = 10", 'workers = 10\ncalls = [{ target = "db", cache = { capacity = 9 } }]'): (
         "11: clients.web.keys: 'kv' has a cache; say what is asked for: keys = { kind = \"uniform\", count = 100 }"
@@ -134,7 +134,7 @@ CASES = {
     ('measure = "goodput_ratio"', 'measure = "goodput_rate"'): (
         "29: expect.0.measure: there is no measure 'goodput_rate'; did you mean 'goodput_ratio'? (there is: offered, "
         "attempts, goodput, goodput_ratio, success_ratio, attempts_per_request, latency_p50, latency_p95, "
-        "latency_p99, queue, time_to_recover)"
+        "latency_p99, queue, error_ratio, arrivals, utilisation, hit_ratio, in_service, capacity, time_to_recover)"
     ),
     ('verdict = ["metastable"]', 'verdict = ["recoverd"]'): (
         "33: expect.1.verdict.0: unknown word 'recoverd'; did you mean 'recovered'? "

@@ -10,7 +10,7 @@ import pytest
 from stormlab.scenario.measures import MEASURES
 from stormlab.scenario.model import Scenario
 from stormlab.scenario.schema import every_table, is_table, keys, kind_of, members, table_at, unit
-from stormlab.scenario.vocabulary import MEASURE_UNITS, TIME_TO_RECOVER
+from stormlab.scenario.vocabulary import MEASURE_UNITS, SERVICE_MEASURES, TIME_TO_RECOVER
 
 TABLES = every_table(Scenario)
 
@@ -61,4 +61,4 @@ def test_the_table_at_a_key_is_told_by_its_kind() -> None:
 
 
 def test_what_can_be_expected_is_what_can_be_measured() -> None:
-    assert set(MEASURE_UNITS) == {*MEASURES, TIME_TO_RECOVER}
+    assert set(MEASURE_UNITS) == {*MEASURES, *SERVICE_MEASURES, TIME_TO_RECOVER}

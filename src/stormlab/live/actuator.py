@@ -15,8 +15,12 @@ from stormlab.scenario.disturbances import (
     Change,
     Disturbance,
     Down,
+    Flush,
+    Invalidate,
+    Isolate,
     LoadSpike,
     Pause,
+    Purge,
     RequestDelay,
     RequestErrors,
     Stop,
@@ -146,6 +150,9 @@ def refuse_what_cannot_be_done(scenario: Scenario) -> None:
     for name, service in scenario.services.items():
         if service.calls:
             raise BadInput(f"services.{name}.calls: calls between services are simulated only; run it without --live")
+        if service.lease is not None or service.optimistic:
+            key = "lease" if service.lease is not None else "optimistic"
+            raise BadInput(f"services.{name}.{key}: simulated only so far; run it without --live")
         if service.slowdown is not None:
             raise BadInput(
                 f"services.{name}.slowdown: simulated only, the workers of the live service do not slow down"
@@ -153,6 +160,8 @@ def refuse_what_cannot_be_done(scenario: Scenario) -> None:
     for disturbance in _all(scenario):
         if isinstance(disturbance, Change):
             _refuse_change(scenario, disturbance)
+        if isinstance(disturbance, Flush | Invalidate | Purge | Isolate) or disturbance.through is not None:
+            raise BadInput(f"{disturbance.label}: simulated only so far; run it without --live")
 
 
 def _refuse_change(scenario: Scenario, change: Change) -> None:

@@ -16,6 +16,7 @@ MEASURES: dict[str, tuple[str, str]] = {
     "latency_p95": ("latency, 95th percentile", "s"),
     "latency_p99": ("latency, 99th percentile", "s"),
     "queue": ("requests waiting", ""),
+    "error_ratio": ("requests failed per request due", ""),
 }
 
 GLOSSARY: dict[str, str] = {

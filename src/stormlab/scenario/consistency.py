@@ -15,6 +15,7 @@ from stormlab.scenario.disturbances import (
     Change,
     Disturbance,
     Flush,
+    Invalidate,
     LoadSpike,
     Pause,
     RequestErrors,
@@ -55,8 +56,26 @@ def _unknown_names(scenario: Scenario) -> Iterator[InvalidValue]:
         for index, call in enumerate(service.calls):
             field = f"services.{name}.calls.{index}.target"
             yield from _reference(field, call.target, scenario.services, "service")
+    for name, service in scenario.services.items():
+        if service.lease is not None:
+            field = f"services.{name}.lease.source"
+            yield from _reference(field, service.lease.source, scenario.services, "service")
+            if service.lease.source == name:
+                yield InvalidValue(field, "a service cannot grant its own leases; name another one")
+    for index, expectation in enumerate(scenario.expect):
+        if expectation.service is not None:
+            field = f"expect.{index}.service"
+            yield from _reference(field, expectation.service, scenario.services, "service")
     for path, disturbance in _all_disturbances(scenario):
-        if isinstance(disturbance, LoadSpike | Burst | Block):
+        if disturbance.through is not None:
+            yield from _reference(f"{path}.through.service", disturbance.through.service, scenario.services, "service")
+            if path.startswith("faults"):
+                yield InvalidValue(f"{path}.through", "only interventions have to get through; faults just happen")
+        if isinstance(disturbance, Block):
+            leased = [name for name, service in scenario.services.items() if service.lease]
+            known = [*scenario.clients, *leased]
+            yield from _reference(f"{path}.target", disturbance.target, known, "client or service with a lease")
+        elif isinstance(disturbance, LoadSpike | Burst):
             yield from _reference(f"{path}.target", disturbance.target, scenario.clients, "client")
         elif not isinstance(disturbance, Change):
             yield from _reference(f"{path}.target", disturbance.target, scenario.services, "service")
@@ -140,8 +159,8 @@ def _caches(scenario: Scenario) -> Iterator[InvalidValue]:
             problem = f'{reached[0]!r} has a cache; say what is asked for: keys = {{ kind = "uniform", count = 100 }}'
             yield InvalidValue(f"clients.{name}.keys", problem)
     for path, disturbance in _all_disturbances(scenario):
-        if isinstance(disturbance, Flush) and disturbance.target not in cached:
-            problem = f"no call of {disturbance.target!r} has a cache; flush the service whose call has one"
+        if isinstance(disturbance, Flush | Invalidate) and disturbance.target not in cached:
+            problem = f"no call of {disturbance.target!r} has a cache; name the service whose call has one"
             yield InvalidValue(f"{path}.target", problem)
 
 

@@ -27,13 +27,28 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
+class Through(Strict):
+    """What operators have to get done before their intervention takes effect: ``steps`` requests to service ``service``
+    one after the other, each answered within ``timeout`` s. After a failure they wait ``pause`` s and start over.
+    """
+
+    service: str
+    steps: Annotated[int, Field(ge=1, le=1000)] = 1
+    timeout: PositiveSeconds = 1.0
+    pause: Seconds = 0.0
+
+
 class Disturbance(Strict):
-    """Something that happens to ``target`` from ``at`` on, for ``lasting`` s (key ``for``; absent: to the end)."""
+    """Something that happens to ``target`` from ``at`` on, for ``lasting`` s (key ``for``; absent: to the end).
+
+    An intervention with ``through`` takes effect only once its operators have got through.
+    """
 
     name: str = ""
     at: Seconds
     lasting: PositiveSeconds | None = Field(default=None, alias="for")
     target: str
+    through: Through | None = None
 
     @property
     def until(self) -> float:
@@ -127,6 +142,39 @@ class Flush(Disturbance):
         return self.at
 
 
+class Invalidate(Disturbance):
+    """What the caches of service ``target`` hold, and what they are given meanwhile, is judged invalid: every lookup
+    goes on to the dependency. Afterwards the caches are empty.
+    """
+
+    kind: Literal["invalidate"]
+
+
+class Purge(Disturbance):
+    """The requests that wait in service ``target`` are thrown away, the oldest first, up to ``keep`` of them.
+
+    Their callers hear nothing unless ``answer`` is true: then they get an error. Takes no ``for``.
+    """
+
+    kind: Literal["purge"]
+    keep: Annotated[int, Field(ge=0)] = 0
+    answer: bool = True
+    lasting: None = Field(default=None, alias="for")
+
+    @property
+    def until(self) -> float:
+        return self.at
+
+
+class Isolate(Disturbance):
+    """A ``share`` of the replicas of service ``target`` cannot reach anything they call; afterwards those of them that
+    hold a lease ask for it at once.
+    """
+
+    kind: Literal["isolate"]
+    share: Probability = 1.0
+
+
 class Change(Disturbance):
     """Keys of the scenario that have other values meanwhile; ``target`` is the dotted path of the table they are in.
 
@@ -139,10 +187,28 @@ class Change(Disturbance):
 
 
 class Block(Disturbance):
-    """A ``share`` of the requests of client ``target`` is turned away at the edge, before anything is sent."""
+    """A ``share`` of the requests of client ``target`` is turned away at the edge, before anything is sent.
+
+    With ``to`` the share moves evenly from one to the other over the time of the block. A ``target`` that is a service
+    has the requests for its leases held back.
+    """
 
     kind: Literal["block"]
     share: Probability = 1.0
+    to: Probability | None = None
+
+    @model_validator(mode="after")
+    def _ends(self) -> Block:
+        if self.to is not None and self.lasting is None:
+            raise ValueError("a block that moves to another share needs for")
+        return self
+
+    def share_at(self, now: float) -> float:
+        """The share at time ``now`` in s, which must be a time of the block."""
+        if self.to is None or self.lasting is None:
+            return self.share
+        done = min(max((now - self.at) / self.lasting, 0.0), 1.0)
+        return self.share + done * (self.to - self.share)
 
 
 class Toxic(Disturbance):
@@ -222,6 +288,9 @@ AnyDisturbance: TypeAlias = Annotated[
     | Stop
     | Pause
     | Flush
+    | Invalidate
+    | Purge
+    | Isolate
     | Change
     | Block
     | Latency

@@ -7,6 +7,7 @@ ACM Computing Surveys 10, 1978).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,11 +34,16 @@ class Loop(StrEnum):
     QUEUEING = "queueing past the deadline"
     CAPACITY = "lost capacity"
     CACHE = "empty cache"
+    LEASES = "lost leases"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """Means over a window; rates in 1/s, ``queue_delay`` in s, ``hits`` the worst hit ratio of a cache, if any."""
+    """Means over a window; rates in 1/s, ``queue_delay`` in s, ``hits`` the worst hit ratio of a cache, if any.
+
+    ``work`` is how many requests each service gets per request that is offered; ``leases`` the least share of replicas
+    that hold the lease they need, if any needs one.
+    """
 
     offered: float
     goodput: float
@@ -45,6 +51,8 @@ class Moment:
     capacity: float
     queue_delay: float
     hits: float | None
+    work: Mapping[str, float]
+    leases: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +73,14 @@ class Evidence:
 
     @property
     def amplified(self) -> bool:
-        return self.end.amplification > RAISED * self.before.amplification
+        """More attempts, or more work behind them, per request than before."""
+        more_work = any(self.end.work[name] > RAISED * usual for name, usual in self.before.work.items() if usual)
+        return self.end.amplification > RAISED * self.before.amplification or more_work
 
     @property
     def loop(self) -> Loop | None:
+        if self.end.leases is not None and self.end.leases < LOST_CAPACITY * (self.before.leases or 0.0):
+            return Loop.LEASES
         if self.end.capacity < LOST_CAPACITY * self.before.capacity:
             return Loop.CAPACITY
         if self.end.hits is not None and self.before.hits and self.end.hits < LOST_HITS * self.before.hits:
@@ -106,6 +118,9 @@ def _moment(series: Series, scenario: Scenario, window: Bins, usual: Bins) -> Mo
     queues = {name: _mean(series, f"service.{name}.queue", window, 0.0) for name in scenario.services}
     hits = [_mean(series, name, window, 1.0) for name in series.columns if name.endswith(".hit_ratio")]
     visits = _visits(series, scenario, usual)
+    rate = max(float(offered.mean()), 1e-9)
+    leased = [name for name, service in scenario.services.items() if service.lease]
+    leases = [_mean(series, f"service.{name}.in_service", window, 1.0) for name in leased]
     return Moment(
         offered=float(offered.mean()),
         goodput=float(series["goodput"][slice(*window)].mean()),
@@ -113,6 +128,8 @@ def _moment(series: Series, scenario: Scenario, window: Bins, usual: Bins) -> Mo
         capacity=min(capacities[name] / count for name, count in visits.items() if count > 0),
         queue_delay=max(queues[name] / max(capacities[name], 1e-9) for name in queues),
         hits=min(hits, default=None),
+        work={name: _mean(series, f"service.{name}.arrivals", window, 0.0) / rate for name in scenario.services},
+        leases=min(leases, default=None),
     )
 
 

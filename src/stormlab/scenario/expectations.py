@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from stormlab.scenario.measures import measure, of_client
-from stormlab.scenario.model import Expectation, Scenario, Window
+from stormlab.scenario.measures import measure, of_client, of_service
+from stormlab.scenario.model import Expectation, Scenario
 from stormlab.scenario.series import Series
 from stormlab.scenario.verdict import Verdict
 from stormlab.scenario.vocabulary import TIME_TO_RECOVER
@@ -34,11 +34,9 @@ def _check(expectation: Expectation, scenario: Scenario, series: Series, verdict
         name = expectation.name or "verdict"
         return Check(name=name, value=word, bounds=bounds, ok=word in expectation.verdict, share=expectation.share)
     name = str(expectation.measure)
-    if expectation.client is not None:
-        series = of_client(series, expectation.client)
-    value = verdict.time_to_recover if name == TIME_TO_RECOVER else measure(name, series, scenario, expectation.window)
+    value = verdict.time_to_recover if name == TIME_TO_RECOVER else _measured(expectation, name, series, scenario)
     return Check(
-        name=expectation.name or _named(name, expectation.window),
+        name=expectation.name or _named(name, expectation),
         value=value,
         bounds=_bounds(name, expectation),
         ok=_within(value, expectation.min, expectation.max),
@@ -46,11 +44,20 @@ def _check(expectation: Expectation, scenario: Scenario, series: Series, verdict
     )
 
 
-def _named(measured: str, window: Window) -> str:
+def _measured(expectation: Expectation, name: str, series: Series, scenario: Scenario) -> float:
+    if expectation.service is not None:
+        return of_service(name, expectation.service, series, scenario, expectation.window)
+    if expectation.client is not None:
+        series = of_client(series, expectation.client)
+    return measure(name, series, scenario, expectation.window)
+
+
+def _named(measured: str, expectation: Expectation) -> str:
     if measured == TIME_TO_RECOVER:
         return measured
+    window = expectation.window
     where = window if isinstance(window, str) else f"{window[0]:g} to {window[1]:g} s"
-    return f"{measured} {where}"
+    return f"{measured} {f'of {expectation.service} ' if expectation.service else ''}{where}"
 
 
 def _within(value: float | None, low: float | None, high: float | None) -> bool:

@@ -78,6 +78,12 @@ def _queue(series: Series, _scenario: Scenario, window: Bins) -> float:
     return float(sum(np.mean(known) for depth in depths if (known := depth[~np.isnan(depth)]).size))
 
 
+def _error_ratio(series: Series, _scenario: Scenario, window: Bins) -> float:
+    failed = sum(column[slice(*window)].sum() for name, column in series.columns.items() if name.startswith("failed."))
+    offered = series["offered"][slice(*window)].sum()
+    return float(failed / offered) if offered else float("nan")
+
+
 MEASURES: dict[str, Measure] = {
     "offered": _rate("offered"),
     "attempts": _rate("attempts"),
@@ -89,7 +95,29 @@ MEASURES: dict[str, Measure] = {
     "latency_p95": _latency(0.95),
     "latency_p99": _latency(0.99),
     "queue": _queue,
+    "error_ratio": _error_ratio,
 }
+
+
+def _utilisation(series: Series, scenario: Scenario, name: str, window: Bins) -> float:
+    service = scenario.services[name]
+    return _gauge(series, f"service.{name}.busy", window) / (service.replicas * service.workers)
+
+
+def _gauge(series: Series, column: str, window: Bins) -> float:
+    values = series[column][slice(*window)] if column in series else np.empty(0)
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def of_service(name: str, service: str, series: Series, scenario: Scenario, window: Window) -> float:
+    """One measure of one service: the mean over the window; NaN when nothing was measured."""
+    first, last = bins(scenario, window)
+    if first >= last:
+        return float("nan")
+    if name == "utilisation":
+        return _utilisation(series, scenario, service, (first, last))
+    return _gauge(series, f"service.{service}.{name}", (first, last))
 
 
 def measure(name: str, series: Series, scenario: Scenario, window: Window) -> float:

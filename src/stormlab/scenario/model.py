@@ -46,9 +46,9 @@ from stormlab.scenario.complaints import Contradictions
 from stormlab.scenario.consistency import contradictions
 from stormlab.scenario.distributions import Distribution, Fixed
 from stormlab.scenario.disturbances import LONGEST, AnyDisturbance, Change, PositiveSeconds, Seconds, Strict
-from stormlab.scenario.parts import Cache, Keys, Slowdown, best_concurrency
+from stormlab.scenario.parts import Cache, Keys, Lease, Slowdown, best_concurrency
 from stormlab.scenario.paths import near
-from stormlab.scenario.vocabulary import CLIENT_MEASURES, MEASURE_UNITS, Word
+from stormlab.scenario.vocabulary import CLIENT_MEASURES, MEASURE_UNITS, ONLY_OF_SERVICES, SERVICE_MEASURES, Word
 
 #: The policies a scenario may name. A new pattern adds itself here.
 PolicySpec: TypeAlias = Annotated[
@@ -113,13 +113,15 @@ class Queue(Strict):
 class Dependency(Strict):
     """A call that a service makes, holding its worker, to another service for every request it serves.
 
-    A ``cache``, shared by all replicas, answers what it knows before the policies are asked.
+    A ``cache``, shared by all replicas, answers what it knows before the policies are asked. ``fan_out`` calls are
+    made at the same time, all of which must succeed: a query to every shard, for example.
     """
 
     target: Name
     policies: tuple[PolicySpec, ...] = ()
     latency: Seconds = 0.0
     cache: Cache | None = None
+    fan_out: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
 class Service(Strict):
@@ -129,6 +131,8 @@ class Service(Strict):
     random. ``outlier`` takes those out of rotation that fail more than the others, ``health`` those that fail health
     checks; ``panic`` says what happens when too few are left. ``guards`` stand at the door of every replica, the
     outermost first: they admit a request, ask for a cheaper answer, or refuse it before it costs anything.
+    With ``optimistic`` requests are transactions that conflict: one succeeds only if no other with the same key has
+    succeeded since it arrived.
     """
 
     workers: Count
@@ -142,6 +146,8 @@ class Service(Strict):
     panic: Panic = Panic()
     calls: tuple[Dependency, ...] = ()
     guards: tuple[GuardSpec, ...] = ()
+    lease: Lease | None = None
+    optimistic: bool = False
 
     @property
     def capacity(self) -> float:
@@ -259,7 +265,7 @@ class Expectation(Strict):
 
     ``verdict`` lists the words that are acceptable. Otherwise ``measure`` in ``window`` must lie within
     ``min`` … ``max``; ``time_to_recover`` has no window. ``share`` is the fraction of seeds in which it must hold.
-    With ``client`` only the requests of that client are measured: their rates and ratios.
+    With ``client`` only the requests of that client are measured: their rates and ratios; with ``service`` one service.
     """
 
     name: str = ""
@@ -267,6 +273,7 @@ class Expectation(Strict):
     measure: str | None = None
     window: Window = "after"
     client: Name | None = None
+    service: Name | None = None
     min: Bound | None = None
     max: Bound | None = None
     share: Annotated[units.Number, Field(gt=0, le=1)] = 1.0
@@ -283,13 +290,28 @@ class Expectation(Strict):
             raise InvalidValue("measure", problem)
         if self.client is not None and self.measure not in CLIENT_MEASURES:
             raise InvalidValue("client", f"of one client only these are measured: {', '.join(CLIENT_MEASURES)}")
+        if self.service is not None and self.measure not in SERVICE_MEASURES:
+            raise InvalidValue("service", f"of one service only these are measured: {', '.join(SERVICE_MEASURES)}")
+        if self.measure in ONLY_OF_SERVICES and self.service is None:
+            raise InvalidValue("measure", f"{self.measure!r} is measured of one service; name it with service")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise InvalidValue("min", f"must not be above max ({self.max:g}), not {self.min:g}")
         return self
 
 
+class Moment(Strict):
+    """Something that is on record about the incident a scenario is modelled on: what happened ``at`` s."""
+
+    at: Seconds
+    what: str
+    clock: str = ""
+
+
 class Scenario(Strict):
-    """One scenario file, one variant of it chosen and overrides applied."""
+    """One scenario file, one variant of it chosen and overrides applied.
+
+    The ``timeline`` has no influence on anything: figures mark it.
+    """
 
     name: str = ""
     variant: str = ""
@@ -301,6 +323,7 @@ class Scenario(Strict):
     faults: tuple[AnyDisturbance, ...] = ()
     interventions: tuple[AnyDisturbance, ...] = ()
     expect: tuple[Expectation, ...] = ()
+    timeline: tuple[Moment, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Scenario:

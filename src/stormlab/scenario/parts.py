@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from stormlab import units
-from stormlab.scenario.disturbances import PositiveSeconds, Strict
+from stormlab.scenario.disturbances import PositiveSeconds, Seconds, Strict
 
 #: More different keys or callers than this in one client are refused.
 MOST_KEYS = 1_000_000
@@ -29,7 +29,7 @@ class ExponentialSlowdown(Strict):
     kind: Literal["exponential"]
     strength: _Strength
 
-    def factor(self, utilisation: float) -> float:
+    def factor(self, utilisation: float, queue: int = 0) -> float:
         return exp(self.strength * utilisation)
 
 
@@ -42,15 +42,28 @@ class PowerSlowdown(Strict):
     strength: _Strength
     exponent: Annotated[units.Number, Field(gt=0, le=10)] = 1.0
 
-    def factor(self, utilisation: float) -> float:
+    def factor(self, utilisation: float, queue: int = 0) -> float:
         return 1 + self.strength * float(utilisation**self.exponent)
 
 
-Slowdown: TypeAlias = Annotated[ExponentialSlowdown | PowerSlowdown, Field(discriminator="kind")]
+class QueueSlowdown(Strict):
+    """A request that starts while q others wait takes 1 + ``per_request``·q times as long: a queue that lives in the
+    database it is worked off with, for example.
+    """
+
+    kind: Literal["queue"]
+    per_request: Annotated[units.Number, Field(ge=0, le=100)]
+
+    def factor(self, utilisation: float, queue: int = 0) -> float:
+        return 1 + self.per_request * queue
+
+
+AnySlowdown: TypeAlias = ExponentialSlowdown | PowerSlowdown | QueueSlowdown
+Slowdown: TypeAlias = Annotated[AnySlowdown, Field(discriminator="kind")]
 
 
 @cache
-def best_concurrency(slowdown: ExponentialSlowdown | PowerSlowdown | None, workers: int) -> float:
+def best_concurrency(slowdown: AnySlowdown | None, workers: int) -> float:
     """The most that ``workers`` achieve together, in workers that are not slowed down: max over n of n ÷ f(n/c).
 
     More concurrency than that gives less throughput.
@@ -65,12 +78,30 @@ class Cache(Strict):
     used making room.
 
     An answer is kept for ``ttl`` s, for ever when absent; failures are not kept. ``coalesce`` lets one request per
-    key through at a time; the others wait for its answer.
+    key through at a time; the others wait for its answer. With ``on_error = "delete"`` a failed lookup also removes
+    what another one has put there meanwhile.
     """
 
     capacity: Annotated[int, Field(ge=1, le=MOST_KEYS)]
     ttl: PositiveSeconds | None = None
     coalesce: bool = False
+    on_error: Literal["keep", "delete"] = "keep"
+
+
+class Lease(Strict):
+    """A replica serves only while it holds a lease, which it gets and renews by a request to service ``source``.
+
+    It asks every ``every`` s; an answer that is a failure or later than ``timeout`` s is none, and it asks again
+    ``retry`` s later. Without an answer in time it stops serving at once, or ``ttl`` s after the last renewal. Times
+    between requests vary by ± ``jitter`` of themselves.
+    """
+
+    source: str
+    every: PositiveSeconds
+    retry: Seconds
+    timeout: PositiveSeconds
+    ttl: PositiveSeconds | None = None
+    jitter: Annotated[units.Number, Field(ge=0, lt=1)] = 0.1
 
 
 class UniformKeys(Strict):

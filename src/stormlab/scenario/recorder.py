@@ -84,9 +84,10 @@ class ServiceLog:
 
     GAUGES = ("queue", "busy", "capacity")
     COUNTS = ("completions", "rejected", "wasted")
-    __slots__ = ("lookups", "rows")
+    __slots__ = ("lookups", "more", "rows")
 
     def __init__(self) -> None:
+        self.more: dict[int, tuple[float, float]] = {}
         self.rows: dict[int, tuple[float, ...]] = {}
         self.lookups: dict[int, tuple[int, int]] = {}
 
@@ -100,6 +101,10 @@ class ServiceLog:
         """What the caches of the service have done since the start, at the end of bin ``bin_``."""
         self.lookups[bin_] = (hits, lookups)
 
+    def sample_more(self, bin_: int, *, arrivals: int, in_service: float) -> None:
+        """Requests that came since the start, and the share of the replicas in service, at the end of bin ``bin_``."""
+        self.more[bin_] = (arrivals, in_service)
+
     def columns(self, bins: int) -> dict[str, Column]:
         width = len(self.GAUGES) + len(self.COUNTS)
         table = np.full((bins, width), np.nan)
@@ -111,7 +116,16 @@ class ServiceLog:
             name: np.diff(table[:, index], prepend=0.0)
             for index, name in enumerate(self.COUNTS, start=len(self.GAUGES))
         }
-        return gauges | counts | self._hit_ratio(bins)
+        return gauges | counts | self._more(bins) | self._hit_ratio(bins)
+
+    def _more(self, bins: int) -> dict[str, Column]:
+        if not self.more:
+            return {}
+        table = np.full((bins, 2), np.nan)
+        for bin_, row in self.more.items():
+            if 0 <= bin_ < bins:
+                table[bin_] = row
+        return {"arrivals": np.diff(table[:, 0], prepend=0.0), "in_service": table[:, 1]}
 
     def _hit_ratio(self, bins: int) -> dict[str, Column]:
         """The share of the lookups of each bin that hit; nothing for a service without a cache."""
@@ -150,8 +164,11 @@ class Recorder:
         for name, service in self.services.items():
             columns |= {f"service.{name}.{key}": column for key, column in service.columns(self.bins).items()}
         pooled = tuple(np.array([x for log in logs for x in log.latencies[i]]) for i in range(self.bins))
-        for name, quantile in QUANTILES.items():
-            columns[name] = np.array([np.quantile(bin_, quantile) if bin_.size else np.nan for bin_ in pooled])
+        table = np.full((self.bins, len(QUANTILES)), np.nan)
+        for index, bin_ in enumerate(pooled):
+            if bin_.size:
+                table[index] = np.quantile(bin_, list(QUANTILES.values())) if bin_.size > 1 else bin_[0]
+        columns |= {name: table[:, index] for index, name in enumerate(QUANTILES)}
         return Series(columns=columns, faults=active_faults(self.scenario, self.bins), latencies=pooled)
 
     def calls(self) -> list[CallSample]:

@@ -36,5 +36,15 @@ MEASURE_UNITS: dict[str, Unit] = {
     "latency_p95": _TIME,
     "latency_p99": _TIME,
     "queue": _NUMBER,
+    "error_ratio": _NUMBER,
+    "arrivals": _RATE,
+    "utilisation": _NUMBER,
+    "hit_ratio": _NUMBER,
+    "in_service": _NUMBER,
+    "capacity": _RATE,
     TIME_TO_RECOVER: _TIME,
 }
+
+#: What is measured of one service; all but the first of services only.
+SERVICE_MEASURES = ("queue", "arrivals", "utilisation", "hit_ratio", "in_service", "capacity")
+ONLY_OF_SERVICES = SERVICE_MEASURES[1:]

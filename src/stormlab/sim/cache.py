@@ -31,6 +31,8 @@ class Cache:
         self._endpoint = endpoint
         self._expiry: OrderedDict[str, float] = OrderedDict()
         self._awaited: dict[str, list[Reply]] | None = {} if description.coalesce else None
+        self._delete_on_error = description.on_error == "delete"
+        self.invalid = False
         self.hits = 0
         self.lookups = 0
 
@@ -59,10 +61,17 @@ class Cache:
         kept = [(key, expiry) for key, expiry in self._expiry.items() if random.random() >= share]
         self._expiry = OrderedDict(kept)
 
+    def invalidate(self, *, invalid: bool) -> None:
+        """Forget everything; keep nothing as long as it is ``invalid``."""
+        self.invalid = invalid
+        self._expiry.clear()
+
     def _fetch(self, request: Request, reply: Reply) -> None:
         def answered(_now: float, outcome: Outcome) -> None:
-            if outcome.ok:
+            if outcome.ok and not self.invalid:
                 self._keep(request.key)
+            elif self._delete_on_error:
+                self._expiry.pop(request.key, None)
             waiting = self._awaited.pop(request.key) if self._awaited is not None else ()
             reply(outcome)
             for other in waiting:

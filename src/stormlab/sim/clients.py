@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -13,6 +13,7 @@ from stormlab.effects import PLAIN, Request, Strategy
 from stormlab.outcome import Ending, Outcome
 from stormlab.scenario.arrivals import Times
 from stormlab.scenario.distributions import Sampler
+from stormlab.scenario.disturbances import Block
 from stormlab.scenario.recorder import ClientLog
 from stormlab.sim.service import Endpoint, Reply
 
@@ -27,14 +28,14 @@ class Caller:
         self.strategy = strategy
         self.send = send
         self.log = log
-        self.blocked = 0.0
+        self.blocks: Sequence[Block] = ()
         self.make: Callable[[], Request] | None = None
         self._random = random
 
     def request(self, intended: float, then: Callable[[], None] | None = None) -> None:
         """Start one request that was due at ``intended``; ``then`` is called when it has ended."""
         self.log.offered[int(intended)] += 1
-        if self.blocked and self._random.random() < self.blocked:
+        if self.blocks and self._random.random() < max(block.share_at(self.env.now) for block in self.blocks):
             self.log.ended(intended, self.env.now, Ending.REFUSED, 0)
             if then is not None:
                 then()

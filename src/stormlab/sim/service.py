@@ -28,6 +28,8 @@ Endpoint: TypeAlias = Callable[[Request, Reply], "Outcome | None"]
 QUEUE_FULL = overloaded("queue-full")
 CONNECTION_REFUSED = failure("connection-refused")
 CONNECTION_LOST = failure("connection-lost")
+CONFLICT = failure("conflict")
+PURGED = failure("purged")
 INJECTED = failure("injected")
 INJECTED_OVERLOAD = overloaded("injected")
 #: HTTP statuses by which a service says that it protects itself.
@@ -64,6 +66,8 @@ class Replica:
         self.describe(description)
         self.up = True
         self.frozen = False
+        self.isolated = False
+        self.unfit: Outcome | None = None
 
     def describe(self, description: Description) -> None:
         """Take on other numbers; work under way is not affected."""
@@ -93,6 +97,8 @@ class Replica:
         """Accept a request, or refuse it at once."""
         if not self.up:
             return CONNECTION_REFUSED
+        if self.unfit is not None:
+            return self.unfit
         if self.busy < self.workers and not self.frozen:
             self._begin(request, reply)
             return None
@@ -121,6 +127,12 @@ class Replica:
     def start(self) -> None:
         self.up = True
 
+    def purge(self, keep: int, *, answer: bool) -> None:
+        """Throw away what waits, the oldest first, until ``keep`` are left; ``answer`` says whether callers hear."""
+        lost = [self._waiting.popleft()[1] for _ in range(max(0, len(self._waiting) - keep))]
+        for reply in lost if answer else ():
+            reply(PURGED)
+
     def freeze(self) -> None:
         """Accept and do nothing, as a stopped process does."""
         self.frozen = True
@@ -147,7 +159,7 @@ class Replica:
         if slowdown is None:
             return sample
         factor = slowdown.factor
-        return lambda: sample() * factor(self.busy / self.workers)
+        return lambda: sample() * factor(self.busy / self.workers, len(self._waiting))
 
     def _begin(self, request: Request, reply: Reply) -> None:
         self.busy += 1
@@ -156,7 +168,9 @@ class Replica:
 
     def _finished(self, work: Any) -> None:
         self._working.discard(work)
-        if self._downstream:
+        if self._downstream and self.isolated:
+            self._answer(work, failure("dependency"))
+        elif self._downstream:
             self._call(0, work)
         else:
             self._answer(work, SUCCESS)
@@ -200,9 +214,10 @@ class Replica:
 class Counts:
     """What a service has done since the start."""
 
-    __slots__ = ("completions", "degraded", "rejected", "wasted")
+    __slots__ = ("arrivals", "completions", "degraded", "rejected", "wasted")
 
     def __init__(self) -> None:
+        self.arrivals = 0
         self.completions = 0
         self.degraded = 0
         self.rejected = 0
@@ -227,30 +242,57 @@ class Service:
         self.counts = Counts()
         self.description = description
         self.replicas = [make(env, description, random, self.counts) for _ in range(description.replicas)]
+        self._versions: dict[str, int] = {}
 
     def endpoint(self, index: int) -> Endpoint:
         """Replica ``index`` with the faults in front of it."""
         replica = self.replicas[index]
+        optimistic = self.description.optimistic
 
         def submit(request: Request, reply: Reply) -> Outcome | None:
+            self.counts.arrivals += 1
+            if optimistic:
+                reply = self._transaction(request.key, reply)
             return self._submit_with_faults(replica, request, reply) if self.faults else replica.submit(request, reply)
 
         return submit
 
+    def _transaction(self, key: str, reply: Reply) -> Reply:
+        """A reply that fails when another transaction on ``key`` has succeeded since now."""
+        versions = self._versions
+        seen = versions.get(key, 0)
+
+        def commit(outcome: Outcome) -> None:
+            if outcome.ok and versions.get(key, 0) != seen:
+                outcome = CONFLICT
+            elif outcome.ok:
+                versions[key] = seen + 1
+            reply(outcome)
+
+        return commit
+
+    @property
+    def in_service(self) -> float:
+        """The share of the replicas that are up and fit to serve."""
+        fit = sum([replica.up and not replica.frozen and replica.unfit is None for replica in self.replicas])
+        return fit / len(self.replicas)
+
     @property
     def queue(self) -> int:
-        return sum(replica.queue for replica in self.replicas)
+        return sum([len(replica._waiting) for replica in self.replicas])
 
     @property
     def busy(self) -> int:
-        return sum(replica.busy for replica in self.replicas)
+        return sum([replica.busy for replica in self.replicas])
 
     @property
     def capacity(self) -> float:
         """Requests per s that the replicas that are up can finish now, at the concurrency that is best for them."""
         slowdown = self.description.slowdown
-        up = (replica for replica in self.replicas if replica.up and not replica.frozen)
-        return self.description.capacity_of(sum(best_concurrency(slowdown, r.workers) * r.speed for r in up))
+        fit = [r for r in self.replicas if r.up and not r.frozen and r.unfit is None]
+        if slowdown is None:
+            return self.description.capacity_of(sum([r.workers * r.speed for r in fit]))
+        return self.description.capacity_of(sum(best_concurrency(slowdown, r.workers) * r.speed for r in fit))
 
     def _submit_with_faults(self, chosen: Replica, request: Request, reply: Reply) -> Outcome | None:
         delay = 0.0

@@ -20,7 +20,10 @@ from stormlab.scenario.disturbances import (
     Disturbance,
     Down,
     Flush,
+    Invalidate,
+    Isolate,
     Pause,
+    Purge,
     RequestDelay,
     RequestErrors,
     Stop,
@@ -37,8 +40,11 @@ from stormlab.sim.cache import Cache
 from stormlab.sim.clients import Caller, ClosedLoop, OpenLoop
 from stormlab.sim.clock import Clock
 from stormlab.sim.guarded import make_replica
+from stormlab.sim.leases import Holders
 from stormlab.sim.network import Path
-from stormlab.sim.service import Endpoint, Service
+from stormlab.sim.operators import Operators
+from stormlab.sim.scatter import scatter
+from stormlab.sim.service import Endpoint, Replica, Service
 
 Progress = Callable[[float], None]
 
@@ -64,11 +70,15 @@ class World:
         self._effective = scenario
         self._active: list[Disturbance] = []
         self._flush_random = stream(seed, "flush")
+        self._isolation_random = stream(seed, "isolation")
+        self._isolated: dict[int, list[Replica]] = {}
+        self._operators: dict[int, Operators] = {}
         self._frozen_since: dict[str, float] = {}
         self._paths: dict[str, list[Path]] = {name: [] for name in scenario.services}
         self._caches: dict[str, list[Cache]] = {name: [] for name in scenario.services}
         self._connect_services()
         self._check_health()
+        self.holders = {name: self._holders(name) for name, one in scenario.services.items() if one.lease}
         times = {name: arrival_times(scenario, name, seed) for name in scenario.clients}
         self.recorder = Recorder(scenario, {name: len(due) for name, due in times.items()})
         self.callers = {name: self._caller(name, client) for name, client in scenario.clients.items()}
@@ -102,12 +112,22 @@ class World:
     def _downstream(self, name: str, index: int, call: Dependency) -> tuple[Strategy, Endpoint]:
         edge = f"{name}→{call.target}"
         scope = Scope(random=stream(self.seed, "service", name, "calls", str(index)), edge=edge)
-        strategy, send = compose(call.policies, scope), self._route(call.target, call.latency, edge)
+        strategy: Strategy = compose(call.policies, scope)
+        send: Endpoint = self._route(call.target, call.latency, edge)
+        if call.fan_out > 1:
+            strategy, send = call_once, scatter(self.env, strategy, send, call.fan_out)
         if call.cache is None:
             return strategy, send
         cache = Cache(self.env, call.cache, strategy, send)
         self._caches[name].append(cache)
         return call_once, cache.send
+
+    def _holders(self, name: str) -> Holders:
+        lease = self.scenario.services[name].lease
+        assert lease is not None
+        endpoint = self._route(lease.source, 0.0, f"{name} lease")
+        random = stream(self.seed, "service", name, "lease")
+        return Holders(self.env, lease, self.services[name].replicas, endpoint, random)
 
     def _caller(self, name: str, client: Client) -> Caller:
         send = self._route(client.target, client.latency, name)
@@ -185,6 +205,8 @@ class World:
                 capacity=service.capacity,
                 counts=(counts.completions, counts.rejected, counts.wasted),
             )
+            in_service = service.in_service if name in self.holders else 1.0
+            self.recorder.services[name].sample_more(bin_, arrivals=counts.arrivals, in_service=in_service)
             if caches := self._caches[name]:
                 hits, lookups = sum(cache.hits for cache in caches), sum(cache.lookups for cache in caches)
                 self.recorder.services[name].sample_caches(bin_, hits=hits, lookups=lookups)
@@ -193,14 +215,26 @@ class World:
 
     def _setter(self, disturbance: Disturbance) -> Callable[[Any], None]:
         def begin(_event: Any) -> None:
-            self._active.append(disturbance)
-            self._apply(disturbance)
             if disturbance.lasting is not None:
                 Timer(self.env, disturbance.lasting, end)
+            if disturbance.through is None:
+                take_effect()
+                return
+            through = disturbance.through
+            scope = Scope(random=stream(self.seed, "operators"), edge="operators")
+            endpoint = self._route(through.service, 0.0, "operators")
+            self._operators[id(disturbance)] = Operators(self.env, through, endpoint, scope, take_effect)
+
+        def take_effect() -> None:
+            self._active.append(disturbance)
+            self._apply(disturbance)
 
         def end(_event: Any) -> None:
-            self._active.remove(disturbance)
-            self._apply(disturbance)
+            if id(disturbance) in self._operators:
+                self._operators[id(disturbance)].give_up()
+            if disturbance in self._active:
+                self._active.remove(disturbance)
+                self._apply(disturbance)
 
         return begin
 
@@ -219,8 +253,19 @@ class World:
                 for path in self._paths[changed.target]:
                     path.toxics = toxics
             case Block():
-                shares = [d.share for d in self._on(changed.target) if isinstance(d, Block)]
-                self.callers[changed.target].blocked = max(shares, default=0.0)
+                blocks = [d for d in self._on(changed.target) if isinstance(d, Block)]
+                for blocked in (self.callers.get(changed.target), self.holders.get(changed.target)):
+                    if blocked is not None:
+                        blocked.blocks = blocks
+            case Invalidate():
+                invalid = any(isinstance(d, Invalidate) for d in self._on(changed.target))
+                for cache in self._caches[changed.target]:
+                    cache.invalidate(invalid=invalid)
+            case Purge():
+                for replica in self.services[changed.target].replicas:
+                    replica.purge(changed.keep, answer=changed.answer)
+            case Isolate():
+                self._isolate(changed)
             case Flush(share=share):
                 for cache in self._caches[changed.target]:
                     cache.flush(share, self._flush_random)
@@ -254,6 +299,20 @@ class World:
                 replica.freeze()
             elif not frozen and replica.frozen:
                 replica.thaw(self.env.now - self._frozen_since.pop(key))
+
+    def _isolate(self, changed: Isolate) -> None:
+        """Cut a share of the replicas off, or connect again those that this disturbance had cut off."""
+        if id(changed) not in self._isolated:
+            replicas = self.services[changed.target].replicas
+            chosen = self._isolation_random.sample(replicas, round(changed.share * len(replicas)))
+            self._isolated[id(changed)] = chosen
+        else:
+            chosen = self._isolated.pop(id(changed))
+        active = id(changed) in self._isolated
+        for replica in chosen:
+            replica.isolated = active
+        if changed.target in self.holders:
+            self.holders[changed.target].ask_at_once(chosen)
 
     def _reconfigure(self) -> None:
         """Apply every active change to the scenario as it was written, in order."""
