@@ -12,7 +12,7 @@ import structlog
 from opentelemetry.trace import INVALID_SPAN
 
 from services.common.asgi import App, BodyFirst, Bulkhead, Header, Receive, Scope, Send, answer, refuse
-from services.common.capacity_guard import CapacityGuard
+from services.common.capacity_guard import CapacityGuard, behind_guards
 from services.common.deadline import Abandonable, deadline_of
 from services.common.faults import FaultGuard
 from services.common.health import Check
@@ -55,6 +55,7 @@ class Gateway:
         """The public application."""
         settings = self.settings
         handlers: App = CapacityGuard(self._forward, self.parts.capacity)
+        handlers = behind_guards(handlers, self.parts.guards, self.parts.capacity)
         handlers = FaultGuard(handlers, self.parts.faults)
         handlers = Abandonable(handlers)
         handlers = body_in_scope(handlers)

@@ -142,6 +142,18 @@ def test_an_answer_that_is_too_long_is_a_failure(gateway: Gateway) -> None:
         assert (answer.status_code, answer.json()["reason"]) == (502, "answer-too-long")
 
 
+def test_the_guards_of_every_service_stand_before_the_upstreams(gateway: Gateway) -> None:
+    with peer(lambda number: (200, b"v")) as replica:
+        guards = '[{"kind": "caller-throttle", "rate": 0.001, "burst": 2}]'
+        front = gateway(kv=upstream(replica.address), guards=guards)
+        with httpx.Client(base_url=front.public) as client:
+            answers = [client.get("/v1/k") for _ in range(4)]
+            assert client.get("/livez").status_code == 200
+        assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+        assert int(answers[2].headers["retry-after"]) > 1
+        assert len(replica.paths) == 2
+
+
 def test_nobody_listens(gateway: Gateway) -> None:
     front = gateway(kv=upstream("127.0.0.1:1"))
     answer = httpx.get(front.public + "/v1/k")
