@@ -1,6 +1,7 @@
 """What the key-value service costs: GET and PUT of 64 bytes, by durability and telemetry, next to a bare server.
 
-Each server is held to one core and the load to another. *Per CPU second* divides by the processor time that the server
+Telemetry is the default: metrics with exemplars, a tenth of the traces exported to a collector, sampled logs. Each
+server is held to one core and the load to another. *Per CPU second* divides by the processor time that the server
 used, which is steady on a busy machine too; waiting for the disk is not in it, so compare durable writes by
 requests/s. Repeats are interleaved; the table shows medians, and the ratio to the bare server of the same run.
 
@@ -110,7 +111,8 @@ def main() -> None:
     os.sched_setaffinity(0, {cores[-1]})
     samples: dict[tuple[str, str], list[tuple[float, float, float, float]]] = defaultdict(list)
     with ExitStack() as stack:
-        servers = {name: stack.enter_context(started(name, cores[0])) for name in VARIANTS}
+        collector = stack.enter_context(swallowing(cores[-1]))
+        servers = {name: stack.enter_context(started(name, cores[0], collector)) for name in VARIANTS}
         for number in range(given.repeats):
             for name, server in servers.items():
                 for method in ("PUT", "GET"):
@@ -131,12 +133,43 @@ VARIANTS: dict[str, dict[str, str]] = {
 
 
 @contextmanager
-def started(name: str, core: int) -> Iterator[Server]:
+def swallowing(core: int) -> Iterator[str]:
+    """The address of a collector on ``core`` that takes every trace and keeps none."""
+    port = free_port()
+    process = subprocess.Popen(["taskset", "-c", str(core), sys.executable, "-c", _SINK, str(port)])
+    try:
+        wait_for(port)
+        yield f"http://{HOST}:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+_SINK = """
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Sink(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+    def log_message(self, *arguments): pass
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Sink).serve_forever()
+"""
+
+
+@contextmanager
+def started(name: str, core: int, collector: str = "") -> Iterator[Server]:
     """The server of this name on this core, ended afterwards."""
     with tempfile.TemporaryDirectory(dir=ROOT) as folder:
         port = free_port()
         program = ["benchmarks/bare_http.py", str(port)] if name == BARE else ["-m", "services.kv", "--port", str(port)]
-        environment = os.environ | {"TLOG_FILENAME": f"{folder}/kv.log"} | VARIANTS[name]
+        environment = (
+            os.environ
+            | {"TLOG_FILENAME": f"{folder}/kv.log", "OTEL_EXPORTER_OTLP_ENDPOINT": collector}
+            | VARIANTS[name]
+        )
         command = ["taskset", "-c", str(core), sys.executable, *program]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
         try:

@@ -11,7 +11,11 @@ from typing import Any
 
 import structlog
 
+from services.common.asgi import Scope
 from services.common.tracing import with_trace_ids
+from stormlab.telemetry.tracing import trace_ids
+
+_ADMITTED = "_admitted"
 
 
 @dataclass(slots=True)
@@ -45,10 +49,38 @@ class Sampler:
         return admitted
 
 
+class RequestLog:
+    """One line for each request that its sampler admits; looks at level and sampler first, because lines are dear.
+
+    It logs nothing until `start_logs`.
+    """
+
+    def __init__(self) -> None:
+        self.sampler: Sampler | None = None
+        self.number = logging.INFO
+
+    def note(self, scope: Scope, route: str, method: str, status: int, seconds: float) -> None:
+        """Logs the answer to one request: a warning from status 500 up."""
+        level = logging.WARNING if status >= 500 else logging.INFO
+        if level < self.number or self.sampler is None:
+            return
+        dropped = self.sampler.dropped
+        if not self.sampler.admits(time.monotonic(), "request", str(level)):
+            return
+        span = scope.get("stormlab.span")
+        ids = {} if span is None else trace_ids(span)
+        structlog.get_logger().log(
+            level, "request", **{_ADMITTED: dropped}, route=route, method=method, status=status, seconds=seconds, **ids
+        )
+
+
+REQUESTS = RequestLog()
+
+
 def start_logs(*, level: str, service: str, sampler: Sampler | None = None) -> None:
     """Sends the logs of this process, those of libraries included, to standard output from ``level`` up."""
-    sampler = sampler or Sampler()
-    number = logging.getLevelNamesMapping()[level]
+    REQUESTS.sampler = sampler = sampler or Sampler()
+    REQUESTS.number = number = logging.getLevelNamesMapping()[level]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -77,15 +109,16 @@ def start_logs(*, level: str, service: str, sampler: Sampler | None = None) -> N
 
 def set_level(level: str) -> None:
     """From now on logs from ``level`` up; of libraries, warnings at the least."""
-    number = logging.getLevelNamesMapping()[level]
+    REQUESTS.number = number = logging.getLevelNamesMapping()[level]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
     logging.getLogger().setLevel(max(number, logging.WARNING))
 
 
 def _sampled(sampler: Sampler, clock: Callable[[], float]) -> structlog.typing.Processor:
     def processor(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        dropped = sampler.dropped
-        if not sampler.admits(clock(), method, str(event.get("event"))):
+        admitted = event.pop(_ADMITTED, None)
+        dropped = sampler.dropped if admitted is None else admitted
+        if admitted is None and not sampler.admits(clock(), method, str(event.get("event"))):
             raise structlog.DropEvent
         return event if not dropped else {**event, "dropped": dropped}
 

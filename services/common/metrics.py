@@ -16,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 
 from services.common.asgi import App, Message, Receive, Scope, Send, answer, header
+from services.common.logs import REQUESTS
 from stormlab.telemetry import names
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -86,7 +87,9 @@ class RequestMetrics:
             return await self._app(scope, receive, watched)
         finally:
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            counts.count(route, method, str(status), time.monotonic() - start, exemplar=scope.get("stormlab.exemplar"))
+            seconds = time.monotonic() - start
+            counts.count(route, method, str(status), seconds, exemplar=scope.get("stormlab.exemplar"))
+            REQUESTS.note(scope, route, method, status, seconds)
 
 
 def metrics_page(registry: CollectorRegistry) -> App:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from prometheus_client import Metric
 
-from services.common.metrics import gauge
+from services.common.logs import REQUESTS
+from services.common.metrics import counter, gauge
 from stormlab.telemetry import names
 
 _STATM = Path("/proc/self/statm")
@@ -27,6 +28,8 @@ class RuntimeMetrics:
     def collect(self) -> Iterator[Metric]:
         yield gauge(names.MEMORY, "resident memory in bytes", self._service, resident_bytes())
         yield gauge(names.TASKS, "asyncio tasks that have not ended", self._service, running_tasks())
+        dropped = 0 if REQUESTS.sampler is None else REQUESTS.sampler.dropped
+        yield counter(names.LOG_DROPPED, "log lines that sampling left out", self._service, dropped)
         yield gauge(names.THREADS, "threads", self._service, threading.active_count())
 
 

@@ -39,6 +39,7 @@ FIBONACCI_CALLS: Final = "fibonacci_requests_total"  # labels: application, cont
 # Of the process, read when it is scraped; label: service.
 MEMORY: Final = "memory_usage_bytes"
 TASKS: Final = "stormlab_tasks"
+LOG_DROPPED: Final = "stormlab_log_dropped_total"  # lines that sampling left out
 THREADS: Final = "stormlab_threads"
 
 # What a caller with policies exposes about each of its edges, with the labels `service` and `edge`.

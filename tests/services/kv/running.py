@@ -52,6 +52,13 @@ class Running:
                 return line
         raise EOFError(event)
 
+    def rest(self) -> list[str]:
+        """The lines that are still logged until the process ends."""
+        lines = []
+        while (text := self._lines.get(timeout=60)) is not None:
+            lines.append(text)
+        return lines
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Sends a signal; the exit status."""
         self.process.send_signal(number)
