@@ -42,9 +42,9 @@ def test_load_then_run_is_the_same_as_run(scenario: Path) -> None:
 def test_overrides_reach_the_scenario_as_they_are(value: object) -> None:
     import tomllib
 
-    from stormlab.api import _toml
+    from stormlab.scenario.overrides import toml
 
-    assert tomllib.loads(f"value = {_toml(value)}") == {"value": value}
+    assert tomllib.loads(f"value = {toml(value)}") == {"value": value}
 
 
 def test_compare_gives_runs_by_variant(scenario: Path) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from stormlab.api import output
 from stormlab.api.execution import Job, Progress, execute, unheard
@@ -17,13 +15,13 @@ from stormlab.api.runs import Comparison, Runs, Status
 from stormlab.errors import BadInput
 from stormlab.scenario import loader
 from stormlab.scenario.model import Scenario
+from stormlab.scenario.overrides import Overrides, texts
 from stormlab.scenario.result import Result
 from stormlab.sim import engines
 
 __all__ = ["Comparison", "Job", "Overrides", "Progress", "Runs", "Status", "Worlds", "compare", "load", "run"]
 
 Reference: TypeAlias = str | Path | Scenario
-Overrides: TypeAlias = Mapping[str, Any] | Sequence[str]
 Worlds: TypeAlias = Literal["sim", "live", "both"]
 
 WORLDS_OF: dict[str, tuple[str, ...]] = {"sim": ("sim",), "live": ("live",), "both": ("sim", "live")}
@@ -40,7 +38,7 @@ def load(scenario: str | Path, *, variant: str = "", overrides: Overrides = ()) 
     Raises:
         stormlab.errors.BadInput: anything that cannot be used; the message names file, line, key and remedy.
     """
-    return loader.load(scenario, variant=variant, overrides=_texts(overrides))
+    return loader.load(scenario, variant=variant, overrides=texts(overrides))
 
 
 def run(
@@ -111,7 +109,7 @@ def compare(
     names = list(source.variants) if variants == "all" else list(dict.fromkeys(variants))
     if not names:
         raise BadInput(f"{source.path}: there are no variants to compare; add [variants.NAME] tables")
-    resolved = {name: loader.resolve(source, variant=name, overrides=_texts(overrides)) for name in names}
+    resolved = {name: loader.resolve(source, variant=name, overrides=texts(overrides)) for name in names}
     with output.opened(out, replacing=force) as folder:
         plans = [
             _plan(
@@ -137,32 +135,10 @@ def _resolve(scenario: Reference, variant: str, overrides: Overrides) -> Scenari
     return scenario
 
 
-def _texts(overrides: Overrides) -> list[str]:
-    if not isinstance(overrides, Mapping):
-        return list(overrides)
-    return [f"{key}={_toml(value)}" for key, value in overrides.items()]
-
-
-def _toml(value: Any) -> str:
-    """``value`` on one line of TOML; plain values are written there as in JSON."""
-    match value:
-        case Mapping():
-            return "{" + ", ".join(f"{_toml(str(key))} = {_toml(item)}" for key, item in value.items()) + "}"
-        case list() | tuple():
-            return f"[{', '.join(map(_toml, value))}]"
-        case bool() | str():
-            return json.dumps(value, ensure_ascii=False)
-        case Integral():
-            return str(int(value))
-        case Real():
-            return str(float(value))
-    raise BadInput(f"overrides: {value!r} is nothing that TOML can hold")
-
-
 def _choices(variant: str, overrides: Overrides) -> list[str]:
     """The words of a command line that choose the same."""
     chosen = ["--variant", variant] if variant else []
-    return chosen + [word for text in _texts(overrides) for word in ("--set", text)]
+    return chosen + [word for text in texts(overrides) for word in ("--set", text)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

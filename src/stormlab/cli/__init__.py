@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from stormlab.cli.availability import availability
+from stormlab.cli.diff import diff
 from stormlab.cli.doctor import doctor
 from stormlab.cli.group import OUR_FAULT, StormlabGroup
 from stormlab.cli.parts import proxy, services
@@ -31,7 +32,7 @@ def cli() -> None:
     """
 
 
-for command in (list_scenarios, show, run, compare, availability, up, down, proxy, services, doctor):
+for command in (list_scenarios, show, run, compare, diff, availability, up, down, proxy, services, doctor):
     cli.add_command(command)
 
 
