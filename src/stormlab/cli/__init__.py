@@ -18,6 +18,7 @@ from stormlab.cli.parts import proxy, services
 from stormlab.cli.play import compare, run
 from stormlab.cli.scenarios import list_scenarios, show
 from stormlab.cli.stack import down, up
+from stormlab.cli.sweep import sweep
 
 
 @click.group(cls=StormlabGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -32,7 +33,7 @@ def cli() -> None:
     """
 
 
-for command in (list_scenarios, show, run, compare, diff, availability, up, down, proxy, services, doctor):
+for command in (list_scenarios, show, run, compare, sweep, diff, availability, up, down, proxy, services, doctor):
     cli.add_command(command)
 
 
