@@ -21,6 +21,8 @@ BENCHMARKS := $(filter-out __init__ echo_load bare_http bare_proxy,$(basename $(
 # Half the length and the same outcome: in the live world time is real.
 SHORT := --set run.duration=38 --set faults.spike.at=8 --set faults.spike.for=5
 
+RANKED := naive,no-retries,budget,backoff-only,ratio-budget,breaker,adaptive-limit,deadline
+
 UV := .tools/bin/uv
 BIN := $(UV_PROJECT_ENVIRONMENT)/bin
 SYNCED := $(UV_PROJECT_ENVIRONMENT)/.synced
@@ -31,7 +33,7 @@ export UV_HTTP_TIMEOUT ?= 120
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: gallery nightly facts help setup demo figures test cases check lint types imports generated fresh format bench real-parts crash-test clean
+.PHONY: gallery nightly facts help setup demo ranking figures test cases check lint types imports generated fresh format bench real-parts crash-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -41,6 +43,10 @@ setup: $(SYNCED) ## create .venv from the lock file (every target does it by its
 demo: $(SYNCED) ## a retry storm and its cure, simulated and live, into runs/demo (two minutes)
 	$(BIN)/stormlab run retry-storm --variant naive --both $(SHORT) --out runs/demo/naive --force
 	$(BIN)/stormlab run retry-storm --variant budget --both $(SHORT) --out runs/demo/budget --force
+
+ranking: $(SYNCED) ## eight policies in the retry storm, in both worlds: do they rank alike? (five minutes)
+	$(BIN)/stormlab compare retry-storm --variants $(RANKED) --seeds 20 $(SHORT) --out runs/ranking/sim --force
+	$(BIN)/stormlab compare retry-storm --variants $(RANKED) --both $(SHORT) --set run.live_speed=1.5 --out runs/ranking/both --force
 
 figures: $(SYNCED) ## the pictures of the README, from runs in both worlds
 	$(BIN)/stormlab compare retry-storm --variants naive,budget --both $(SHORT) --out runs/readme --force

@@ -248,6 +248,7 @@ def _measures() -> Iterator[str]:
         "goodput": "requests that succeeded, by time of completion",
         "goodput_ratio": "goodput relative to that of the baseline",
         "success_ratio": "share of the requests due in the window that succeeded in the end",
+        "rejected_ratio": "share of the requests due that a policy of their caller or the callee turned away",
         "attempts_per_request": "attempts sent per request due",
         "latency_p50": "median latency of successes, from the intended start",
         "latency_p95": "the same, 95th percentile",

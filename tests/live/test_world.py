@@ -141,3 +141,21 @@ def test_no_process_is_left_when_a_run_is_broken_off(tmp_path: Path, number: sig
         run.kill()
         run.wait()
     assert not (out / "live-seed-1" / "verdict.json").exists()
+
+
+PAUSED = """
+[[faults]]
+kind = "pause"
+target = "kv"
+replica = 0
+at = 3
+for = 5
+"""
+
+
+def test_the_load_generator_leaves_a_frozen_replica_alone(tmp_path: Path) -> None:
+    pool = 'replicas = 2\nbalancing = "least-loaded"\nhealth = { interval = 0.5, timeout = 0.25, failures = 2 }'
+    text = (SMALL + PAUSED).replace("replicas = 2", pool).replace('{ kind = "retry", max_retries = 2 }, ', "")
+    result = live.run(scenario(tmp_path, text), seed=2, proxy="embedded", logs=tmp_path / "logs")
+    window = slice(5, 8)
+    assert result.series["succeeded"][window].sum() >= 0.97 * result.series["offered"][window].sum()

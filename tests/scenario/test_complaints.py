@@ -133,8 +133,9 @@ CASES = {
     # expectations
     ('measure = "goodput_ratio"', 'measure = "goodput_rate"'): (
         "29: expect.0.measure: there is no measure 'goodput_rate'; did you mean 'goodput_ratio'? (there is: offered, "
-        "attempts, goodput, goodput_ratio, success_ratio, attempts_per_request, latency_p50, latency_p95, "
-        "latency_p99, queue, error_ratio, arrivals, utilisation, hit_ratio, in_service, capacity, time_to_recover)"
+        "attempts, goodput, goodput_ratio, success_ratio, rejected_ratio, attempts_per_request, latency_p50, "
+        "latency_p95, latency_p99, queue, error_ratio, arrivals, utilisation, hit_ratio, in_service, capacity, "
+        "time_to_recover)"
     ),
     ('verdict = ["metastable"]', 'verdict = ["recoverd"]'): (
         "33: expect.1.verdict.0: unknown word 'recoverd'; did you mean 'recovered'? "

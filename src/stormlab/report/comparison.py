@@ -67,6 +67,7 @@ class Row:
     latency_p50_after: Estimate
     latency_p99_after: Estimate
     attempts_per_request_after: Estimate
+    rejected_after: Estimate
     time_to_recover: Estimate
 
     @property
@@ -98,6 +99,7 @@ COLUMNS = (
     Column(label="p50, after", unit="(s)", text=lambda row: str(row.latency_p50_after)),
     Column(label="p99, after", unit="(s)", text=lambda row: str(row.latency_p99_after)),
     Column(label="attempts per request, after", unit="", text=lambda row: str(row.attempts_per_request_after)),
+    Column(label="good requests rejected, after", unit="", text=lambda row: str(row.rejected_after)),
 )
 
 
@@ -194,6 +196,7 @@ def _row(variant: str, world: str, members: Sequence[Result]) -> Row:
         latency_p50_after=over("latency_p50", "after"),
         latency_p99_after=over("latency_p99", "after"),
         attempts_per_request_after=over("attempts_per_request", "after"),
+        rejected_after=over("rejected_ratio", "after"),
         time_to_recover=Estimate.of(one.verdict.time_to_recover for one in members),
     )
 

@@ -11,6 +11,7 @@ MEASURES: dict[str, tuple[str, str]] = {
     "goodput": ("goodput", "/s"),
     "goodput_ratio": ("goodput relative to baseline", ""),
     "success_ratio": ("share of requests that succeed", ""),
+    "rejected_ratio": ("share of requests that are rejected", ""),
     "attempts_per_request": ("attempts per request", ""),
     "latency_p50": ("latency, median", "s"),
     "latency_p95": ("latency, 95th percentile", "s"),

@@ -14,6 +14,7 @@ from stormlab.report.comparison import COLUMNS, Row, compare_table, comparison_h
 from stormlab.report.figures import median_measure
 from stormlab.report.findings import WORLDS, Finding, findings, mark, number, percent, spoken, worlds
 from stormlab.report.glossary import MEASURES
+from stormlab.report.ranking import reversals
 from stormlab.report.standing import standings
 from stormlab.scenario.result import Result
 from stormlab.scenario.vocabulary import Word
@@ -55,6 +56,8 @@ def comparison_summary(runs: Mapping[str, Sequence[Result]], console: Console, *
     for column in COLUMNS:
         table.add_row(f"{column.label} {column.unit}", *(_text(column.text(row)) for row in rows))
     console.print(table)
+    for line in _ranking(rows):
+        console.print(line)
     for line in (line for variant, results in runs.items() for line in _void(results, of=f"{variant}, ")):
         console.print(line)
     if any(row.runs > 1 for row in rows):
@@ -118,6 +121,16 @@ def _agreement(results: Sequence[Result]) -> Iterator[Text]:
     worst = max(one.relative or 0.0 for one in found if one.measure in divergence.DECISIVE)
     sign, tone = ("✓", "green") if agree else ("✗", "bold red")
     text = f"simulation and live: goodput and attempts at most {percent(worst)} apart away from transitions"
+    yield Text.assemble((sign, tone), " ", _text(text))
+
+
+def _ranking(rows: Sequence[Row]) -> Iterator[Text]:
+    reversed_pairs = reversals(rows)
+    if reversed_pairs is None:
+        return
+    pairs = ", ".join(f"{one} and {other}" for one, other in reversed_pairs)
+    sign, tone = ("✗", "bold red") if pairs else ("✓", "green")
+    text = f"simulation and live rank in opposite orders: {pairs}" if pairs else "simulation and live rank alike"
     yield Text.assemble((sign, tone), " ", _text(text))
 
 

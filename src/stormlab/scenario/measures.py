@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from stormlab.errors import BadInput
+from stormlab.outcome import Ending
 from stormlab.scenario.model import Scenario, Window
 from stormlab.scenario.paths import near
 from stormlab.scenario.series import Series
@@ -64,6 +65,14 @@ def _ratio(over: str, under: str) -> Measure:
     return ratio
 
 
+def _rejected(series: Series, _scenario: Scenario, window: Bins) -> float:
+    """Requests refused by a policy of their caller or by the callee to protect itself."""
+    offered = series["offered"][slice(*window)].sum()
+    columns = [f"failed.{ending}" for ending in (Ending.REFUSED, Ending.OVERLOADED)]
+    rejected = sum(float(series[column][slice(*window)].sum()) for column in columns if column in series)
+    return float(rejected / offered) if offered else float("nan")
+
+
 def _latency(quantile: float) -> Measure:
     return lambda series, _scenario, window: series.latency(*window, quantile)
 
@@ -90,6 +99,7 @@ MEASURES: dict[str, Measure] = {
     "goodput": _rate("goodput"),
     "goodput_ratio": _goodput_ratio,
     "success_ratio": _ratio("succeeded", "offered"),
+    "rejected_ratio": _rejected,
     "attempts_per_request": _ratio("attempts", "offered"),
     "latency_p50": _latency(0.5),
     "latency_p95": _latency(0.95),

@@ -31,6 +31,7 @@ MEASURE_UNITS: dict[str, Unit] = {
     "goodput": _RATE,
     "goodput_ratio": _NUMBER,
     "success_ratio": _NUMBER,
+    "rejected_ratio": _NUMBER,
     "attempts_per_request": _NUMBER,
     "latency_p50": _TIME,
     "latency_p95": _TIME,
