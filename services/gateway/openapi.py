@@ -25,12 +25,13 @@ _ALWAYS = ("400", "429", "502", "503", "504")
 
 def document(settings: GatewaySettings, kv: Upstream) -> Json:
     """OpenAPI 3.1; credits are there only when the key-value service is called over HTTP."""
+    longest = settings.max_key_length
     key = {
         "name": "key",
         "in": "path",
         "required": True,
-        "description": f"Any text of 1 to {settings.max_key_bytes} bytes of UTF-8, percent-encoded; / is written %2F.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": settings.max_key_bytes},
+        "description": f"Any text of 1 to {longest} characters, as UTF-8, percent-encoded; / is written %2F.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": longest},
     }
     paths: Json = {"/v1/{key}": {"parameters": [key], **_values(settings)}, "/fibonacci": {"get": _compute(settings)}}
     if kv.protocol == "http":

@@ -96,7 +96,7 @@ class Gateway:
             if scope["method"] not in allowed:
                 words = ", ".join(allowed)
                 return await refuse(send, 405, "method", f"use {words}", headers=[(b"allow", words.encode())])
-            if route != FIBONACCI_ROUTE and (problem := key_problem(key, self.settings.max_key_bytes)):
+            if route != FIBONACCI_ROUTE and (problem := key_problem(key, self.settings.max_key_length)):
                 return await refuse(send, 400, "invalid-key", problem)
             return await guarded(scope, receive, send)
 
@@ -138,12 +138,11 @@ def route_of(scope: Scope) -> str:
 
 def key_problem(key: bytes, limit: int) -> str:
     """Why an encoded key cannot be used; empty when it can."""
-    raw = unquote_to_bytes(key)
     try:
-        raw.decode()
+        size = len(unquote_to_bytes(key).decode())
     except UnicodeDecodeError:
         return "the key is not percent-encoded UTF-8"
-    return "" if 0 < len(raw) <= limit else f"the key has {len(raw)} bytes; 1 to {limit} are allowed"
+    return "" if 0 < size <= limit else f"the key has {size} characters; 1 to {limit} are allowed"
 
 
 def body_in_scope(app: App) -> App:

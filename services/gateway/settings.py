@@ -63,7 +63,7 @@ class GatewaySettings(ServiceSettings):
         None, description="TOML or JSON file with tables kv and fibonacci; unset: ports 8080 and 3000 of this machine"
     )
     max_requests: int = Field(2000, ge=1, description="requests under way; more get 503")
-    max_key_bytes: int = Field(1024, ge=1, le=8192, description="longest key in bytes of UTF-8; as of the service")
+    max_key_length: int = Field(1024, ge=1, le=4096, description="longest key in characters; as of the service")
     max_value_bytes: int = Field(1 << 20, ge=0, le=1 << 28, description="longest value in bytes; as of the service")
     max_answer_bytes: int = Field(1 << 24, ge=1, le=1 << 28, description="longest answer of an upstream in bytes")
     max_n: int = Field(20, ge=0, le=25, description="largest index; as of the Fibonacci service")

@@ -206,11 +206,10 @@ class Store:
         return await self._committer.submit(write)
 
     def _check_key(self, key: str) -> None:
-        size = _size(key)
-        if size == 0:
+        if not _size(key):
             raise InvalidKey("the key is empty" if not key else "the key is not valid Unicode")
-        if size > self.limits.key:
-            raise InvalidKey(f"the key has {size} bytes; {self.limits.key} are allowed")
+        if len(key) > self.limits.key:
+            raise InvalidKey(f"the key has {len(key)} characters; {self.limits.key} are allowed")
 
 
 _CLOSED = "the history has not been read yet"

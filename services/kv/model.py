@@ -102,7 +102,7 @@ class Applied(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Sizes in bytes, text as UTF-8, but ``transaction`` in characters.
+    """Longest ``key`` and ``transaction`` id in characters (a document cannot count bytes), ``value`` in bytes.
 
     ``transactions`` is how many transaction ids are remembered, newest first.
     """

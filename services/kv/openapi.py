@@ -72,7 +72,7 @@ def _key(limits: Limits) -> Json:
         "name": "key",
         "in": "path",
         "required": True,
-        "description": f"Any text of 1 to {limits.key} bytes of UTF-8, percent-encoded; / is written %2F.",
+        "description": f"Any text of 1 to {limits.key} characters, as UTF-8, percent-encoded; / is written %2F.",
         "schema": {"type": "string", "minLength": 1, "maxLength": limits.key},
     }
 

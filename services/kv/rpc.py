@@ -23,6 +23,8 @@ from stormlab.errors import BadInput
 SERVICE = pb.DESCRIPTOR.services_by_name["KeyValue"].full_name
 #: s between two looks at the health that the health service tells.
 _HEALTH_PERIOD = 1.0
+#: Bytes of UTF-8 that a character may take.
+_CHARACTER = 4
 #: Bytes of a message beyond key and value.
 _OVERHEAD = 1024
 
@@ -84,7 +86,7 @@ class GrpcFront:
     def __init__(self, service: KeyValueService) -> None:
         settings = service.settings
         self._service = service
-        size = settings.max_key_bytes + settings.max_value_bytes + _OVERHEAD
+        size = _CHARACTER * settings.max_key_length + settings.max_value_bytes + _OVERHEAD
         guards = service.guards
         self._server = grpc.aio.server(
             interceptors=[RpcGuardInterceptor(guards, refused=service.capacity.refused)] if guards else [],

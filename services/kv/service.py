@@ -113,7 +113,7 @@ class KeyValueService:
         if settings.cache_capacity:
             reader = self.cache = CachedReader(reader, settings.cache_capacity)
         limits = Limits(
-            key=settings.max_key_bytes, value=settings.max_value_bytes, transactions=settings.max_transactions
+            key=settings.max_key_length, value=settings.max_value_bytes, transactions=settings.max_transactions
         )
         return Store(values, limits=limits, reader=reader, copies=copies)
 

@@ -39,7 +39,7 @@ class KvSettings(ServiceSettings):
     tlog_db_password: SecretStr = Field(SecretStr(""), description="password of that role")
     tlog_db_timeout: Seconds = Field(3.0, description="s that the database, or the plug-in, may take for one answer")
 
-    max_key_bytes: int = Field(1024, ge=1, le=8192, description="longest key in bytes of UTF-8")
+    max_key_length: int = Field(1024, ge=1, le=4096, description="longest key in characters")
     max_value_bytes: int = Field(1 << 20, ge=0, le=1 << 28, description="longest value in bytes")
     max_transactions: int = Field(100_000, ge=0, description="transaction ids of credits that are remembered")
 

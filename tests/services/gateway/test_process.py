@@ -56,7 +56,9 @@ def test_three_routes_lead_to_two_services(start: Start, gateway: Gateway, tmp_p
         assert client.get("/fibonacci?n=100000").status_code == 400
         assert client.get("/nowhere").status_code == 404
         assert client.post("/fibonacci?n=6").headers["allow"] == "GET"
-        assert client.get("/v1/" + "k" * 2000).json()["reason"] == "invalid-key"
+        longest = "\U0001f986" * 1024
+        assert client.put("/v1/" + longest, content=b"v").status_code == 201
+        assert client.get("/v1/" + longest + "k").json()["reason"] == "invalid-key"
     assert front.stop() == 0
 
 

@@ -82,8 +82,10 @@ def test_limits_answer_400_and_413(talk: Callable[..., None]) -> None:
         long = await kv.get("/v1/" + "x" * 9)
         assert (long.status_code, long.json()) == (
             400,
-            {"reason": "invalid-key", "error": "the key has 9 bytes; 8 are allowed"},
+            {"reason": "invalid-key", "error": "the key has 9 characters; 8 are allowed"},
         )
+        assert (await kv.put("/v1/" + "\U0001f986" * 8, content=b"")).status_code == 201
+        assert (await kv.get("/v1/" + "\U0001f986" * 9)).status_code == 400
         assert (await kv.get("/v1/")).status_code == 400
         assert (await kv.get("/v1/%ff")).status_code == 400
         assert (await kv.put("/v1/k", content=b"12345")).status_code == 201
@@ -91,7 +93,7 @@ def test_limits_answer_400_and_413(talk: Callable[..., None]) -> None:
         assert (await kv.put("/v1/k", content=chunks())).status_code == 413
         assert (await kv.get("/v1/k")).content == b"12345"
 
-    talk(body, max_key_bytes=8, max_value_bytes=5)
+    talk(body, max_key_length=8, max_value_bytes=5)
 
 
 def test_credit(talk: Callable[..., None]) -> None:

@@ -24,7 +24,7 @@ def kv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running = Running(
         tmp_path_factory.mktemp("rpc") / "kv.log",
         frontend_type="rest,grpc",
-        max_key_bytes=16,
+        max_key_length=16,
         max_value_bytes=300,
         workers=8,
         service_time="fixed:0.001",
@@ -72,6 +72,7 @@ def test_both_front_ends_show_one_store(kv: Running, stub: KeyValueStub) -> None
 
 def test_limits_have_their_codes(stub: KeyValueStub) -> None:
     assert code_of(stub.Get, pb.GetRequest(key="")) is grpc.StatusCode.INVALID_ARGUMENT
+    stub.Put(pb.PutRequest(key="\U0001f986" * 16, value=b"1" * 300))
     assert code_of(stub.Put, pb.PutRequest(key="x" * 17)) is grpc.StatusCode.INVALID_ARGUMENT
     assert code_of(stub.Put, pb.PutRequest(key="x", value=b"1" * 301)) is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert code_of(stub.Put, pb.PutRequest(key="x", value=b"1" * 9999)) is grpc.StatusCode.RESOURCE_EXHAUSTED
