@@ -8,6 +8,7 @@ import resource
 import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from services.common.health import Check, Finding, Status
 
@@ -26,15 +27,21 @@ def local_checks(folder: Path) -> list[Check]:
     ]
 
 
+def temporary_folder() -> Path:
+    """Where a service that keeps no data writes files: TMPDIR, or the system's; whether it can be used is not asked."""
+    return Path(os.environ.get("TMPDIR") or "/tmp")
+
+
 def folder_check(folder: Path) -> Callable[[], Awaitable[Finding]]:
-    """Writes a file into ``folder``, reads it back and removes it."""
+    """Writes a file into ``folder`` and reads it back; it has no name, so that nothing is left over or found there."""
 
     def try_it() -> Finding:
-        path, content = folder / f".health-{os.getpid()}", secrets.token_bytes(16)
+        content = secrets.token_bytes(16)
         try:
-            path.write_bytes(content)
-            same = path.read_bytes() == content
-            path.unlink()
+            with TemporaryFile(dir=folder, buffering=0) as file:
+                file.write(content)
+                file.seek(0)
+                same = file.read() == content
         except OSError as error:
             return Finding(Status.FAILING, f"{folder}: {error.strerror}")
         return Finding(Status.HEALTHY) if same else Finding(Status.FAILING, f"{folder}: read back something else")

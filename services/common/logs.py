@@ -75,6 +75,7 @@ class RequestLog:
 
 
 REQUESTS = RequestLog()
+_ANNOUNCER = structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET))
 
 
 def start_logs(*, level: str, service: str, sampler: Sampler | None = None) -> None:
@@ -112,6 +113,12 @@ def set_level(level: str) -> None:
     REQUESTS.number = number = logging.getLevelNamesMapping()[level]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
     logging.getLogger().setLevel(max(number, logging.WARNING))
+
+
+def announce(event: str, **values: object) -> None:
+    """Logs what whoever started this process waits for, whatever the level and however many lines there were."""
+    passed = {} if REQUESTS.sampler is None else {_ADMITTED: REQUESTS.sampler.dropped}
+    _ANNOUNCER.info(event, **passed, **values)
 
 
 def _sampled(sampler: Sampler, clock: Callable[[], float]) -> structlog.typing.Processor:

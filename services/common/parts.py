@@ -16,7 +16,7 @@ from services.common.capacity_guard import CapacityMetrics, guards_of
 from services.common.faults import Faults
 from services.common.flags import Flags
 from services.common.health import Check, Checkup, alive, health_page
-from services.common.local_checks import memory_share, open_file_share, share_check
+from services.common.local_checks import local_checks, temporary_folder
 from services.common.metrics import RequestCounts, RequestMetrics, metrics_page
 from services.common.pages import by_path, json_page
 from services.common.reload import on_settings
@@ -58,13 +58,9 @@ class Parts:
             document: the OpenAPI document.
             deep: the checks of what the service depends on.
         """
-        local = [
-            Check(name="memory", ask=share_check(memory_share, "of the memory is in use")),
-            Check(name="open-files", ask=share_check(open_file_share, "of the file descriptors are in use")),
-        ]
         pages = {
             "/livez": alive,
-            "/readyz": health_page(Checkup(local)),
+            "/readyz": health_page(Checkup(local_checks(temporary_folder()))),
             "/healthz/deep": health_page(Checkup(deep)),
             "/metrics": metrics_page(self.registry),
             "/openapi.json": json_page(document),

@@ -14,6 +14,7 @@ import uvicorn
 
 from services.common.asgi import App, Message, Receive, Scope, Send
 from services.common.http_protocol import BoundedProtocol
+from services.common.logs import announce
 from stormlab.errors import BadInput
 
 _BACKLOG = 2048
@@ -90,7 +91,7 @@ async def serve(fronts: Sequence[Front], *, grace: float, beside: asyncio.Task[N
     async with asyncio.TaskGroup() as group:
         for front in fronts:
             group.create_task(front.run(stopping, grace=grace))
-            logger.info("listening", name=front.name, address=front.address)
+            announce("listening", name=front.name, address=front.address)
     if beside is not None and beside.done():
         beside.result()
 

@@ -24,6 +24,16 @@ structlog.get_logger().info("after")
 """
 
 
+ANNOUNCING = """
+import structlog
+from services.common.logs import Sampler, announce, set_level, start_logs
+start_logs(level="ERROR", service="kv", sampler=Sampler(first=1, then=0))
+structlog.get_logger().info("listening")
+for name in ("rest", "admin"):
+    announce("listening", name=name)
+"""
+
+
 def admitted(sampler: Sampler, count: int, *, now: float = 0.0, message: str = "m", level: str = "info") -> int:
     return sum(sampler.admits(now, level, message) for _ in range(count))
 
@@ -55,3 +65,12 @@ def test_one_json_object_per_line() -> None:
     assert (lines[0]["level"], lines[0]["key"]) == ("info", "ü")
     assert lines[-1]["dropped"] == 40
     assert logging.getLevelNamesMapping()[lines[1]["level"].upper()] == logging.WARNING
+
+
+def test_an_announcement_passes_level_and_sampling() -> None:
+    done = subprocess.run([sys.executable, "-c", ANNOUNCING], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(line["event"], line["level"], line["name"]) for line in lines] == [
+        ("listening", "info", "rest"),
+        ("listening", "info", "admin"),
+    ]
