@@ -48,6 +48,10 @@ class Jaeger:
 
     def spans(self, trace: str, *, count: int, seconds: float = 20.0) -> dict[str, dict[str, Any]]:
         """The spans of ``trace`` by name, as soon as there are ``count``; each with the name of its service."""
+        return {span["operationName"]: span for span in self.arrived(trace, count=count, seconds=seconds)}
+
+    def arrived(self, trace: str, *, count: int, seconds: float = 20.0) -> list[dict[str, Any]]:
+        """All spans of ``trace``, as soon as there are ``count`` or ``seconds`` are over."""
         end = time.monotonic() + seconds
         while True:
             answer = httpx.get(f"{self._query}/api/traces/{trace}", timeout=5)
@@ -55,10 +59,7 @@ class Jaeger:
             found = data[0]["spans"] if data else []
             if len(found) >= count or time.monotonic() > end:
                 processes = data[0]["processes"] if data else {}
-                return {
-                    span["operationName"]: span | {"service": processes[span["processID"]]["serviceName"]}
-                    for span in found
-                }
+                return [span | {"service": processes[span["processID"]]["serviceName"]} for span in found]
 
 
 @contextmanager
