@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -86,9 +87,10 @@ def _in_processes(jobs: Sequence[Job], workers: int, progress: Progress) -> Gene
     pool = ProcessPoolExecutor(
         min(workers, len(jobs)), mp_context=context, initializer=_enter_worker, initargs=(board,)
     )
-    futures = [pool.submit(_play_in_worker, index, job) for index, job in enumerate(jobs)]
     shares = [0.0] * len(jobs)
     try:
+        with _interrupts_held():
+            futures = [pool.submit(_play_in_worker, index, job) for index, job in enumerate(jobs)]
         for future in futures:
             while not future.done():
                 wait([future], timeout=LOOK)
@@ -98,6 +100,23 @@ def _in_processes(jobs: Sequence[Job], workers: int, progress: Progress) -> Gene
     finally:
         board[len(jobs)] = 1.0
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits until the end of the block, and never reaches a process that was started in it.
+
+    A process inherits which signals are blocked, so there is no moment in which a worker that is still starting can be
+    interrupted. Where signals cannot be blocked (Windows) that moment remains.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _report(jobs: Sequence[Job], board: Any, shares: list[float], progress: Progress) -> None:
