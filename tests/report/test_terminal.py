@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
-from stormlab.report.terminal import comparison_summary, summary
+from stormlab.report.terminal import MANY, comparison_summary, summary
 from stormlab.scenario.result import Dose, Result
 from tests.report.conftest import Make
 
@@ -81,3 +82,19 @@ def test_variants_next_to_each_other_fit_a_narrow_terminal(make: Make) -> None:
     assert "attempts per request, after" in text
     assert "report: compare.html" in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_many_variants_have_a_line_each_and_nothing_is_cut_off(make: Make, width: int) -> None:
+    sink = io.StringIO()
+    runs = {f"v{n}": [make(storm=n % 2 > 0, seed=seed) for seed in (1, 2)] for n in range(MANY)}
+    comparison_summary(runs, Console(file=sink, width=width))
+    _headline, *lines = sink.getvalue().splitlines()
+    tables = sum(line.startswith("v0 ") for line in lines)
+    assert tables == (2 if width == 120 else 3)
+    for name in runs:
+        assert sum(line.startswith(f"{name} ") for line in lines) == tables
+    assert "…" not in sink.getvalue()
+    assert max(map(len, lines)) <= width
+    row = next(line for line in lines if line.startswith("v1 "))
+    assert "✗ metastable 2 of 2" in row

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stormlab.report import divergence
-from stormlab.report.comparison import COLUMNS, Row, compare_table, comparison_headline
+from stormlab.report.comparison import COLUMNS, Column, Row, compare_table, comparison_headline
 from stormlab.report.figures import median_measure
 from stormlab.report.findings import WORLDS, Finding, findings, mark, number, percent, spoken, worlds
 from stormlab.report.glossary import MEASURES
@@ -18,6 +18,12 @@ from stormlab.report.ranking import reversals
 from stormlab.report.standing import standings
 from stormlab.scenario.result import Result
 from stormlab.scenario.vocabulary import Word
+
+#: From how many variants on each has a line, and no longer a column, of its own.
+MANY = 7
+
+#: Wider than any table, in characters.
+UNBOUNDED = 10_000
 
 #: The measures that fit on a terminal.
 KEY = ("offered", "attempts", "goodput", "success_ratio", "attempts_per_request", "latency_p50", "latency_p99")
@@ -49,13 +55,7 @@ def comparison_summary(runs: Mapping[str, Sequence[Result]], console: Console, *
     """Print variants next to each other: means over seeds with their 95 % confidence intervals."""
     rows = compare_table(runs)
     console.print(_text(comparison_headline(rows), "bold"))
-    table = _table()
-    table.add_column()
-    for row in rows:
-        table.add_column(_row_name(row, rows), justify="right")
-    for column in COLUMNS:
-        table.add_row(f"{column.label} {column.unit}", *(_text(column.text(row)) for row in rows))
-    console.print(table)
+    console.print(*(_lengthwise(rows, console) if len(rows) >= MANY else [_side_by_side(rows)]), sep="\n")
     for line in _ranking(rows):
         console.print(line)
     for line in (line for variant, results in runs.items() for line in _void(results, of=f"{variant}, ")):
@@ -64,6 +64,39 @@ def comparison_summary(runs: Mapping[str, Sequence[Result]], console: Console, *
         console.print(_text("Means over the seeds, ± half the width of their 95 % confidence interval.", "dim"))
     if report is not None:
         console.print(_text("report: ", "bold"), _text(str(report)), sep="", soft_wrap=True)
+
+
+def _side_by_side(rows: Sequence[Row]) -> Table:
+    table = _table()
+    table.add_column()
+    for row in rows:
+        table.add_column(_row_name(row, rows), justify="right")
+    for column in COLUMNS:
+        table.add_row(f"{column.label} {column.unit}", *(_text(column.text(row)) for row in rows))
+    return table
+
+
+def _lengthwise(rows: Sequence[Row], console: Console) -> Iterator[Table]:
+    """One line per variant; as many tables below each other as it takes for each to fit ``console``."""
+    width = console.options.update(max_width=UNBOUNDED)
+    left: Sequence[Column] = COLUMNS
+    while left:
+        sizes = range(len(left), 0, -1)
+        fitting = (n for n in sizes if console.measure(_lines(rows, left[:n]), options=width).maximum <= console.width)
+        size = next(fitting, 1)
+        yield _lines(rows, left[:size])
+        left = left[size:]
+
+
+def _lines(rows: Sequence[Row], columns: Sequence[Column]) -> Table:
+    table = _table()
+    table.add_column(no_wrap=True)
+    for column in columns:
+        heading = f"{column.label} {column.unit}".strip()
+        table.add_column(heading.replace(", ", "\n"), justify="right", vertical="bottom", no_wrap=True)
+    for row in rows:
+        table.add_row(_row_name(row, rows), *(_text(column.text(row)) for column in columns))
+    return table
 
 
 def _verdicts(found: Sequence[Finding]) -> Iterator[Text]:
