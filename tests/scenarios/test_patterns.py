@@ -12,6 +12,10 @@ SEEDS = {
     "partial-failure": 3,
     "deep-health-check": 2,
     "retry-storm": 2,
+    "slow-tail": 3,
+    "how-long-to-wait": 3,
+    "shared-database": 3,
+    "stale-answers": 3,
 }
 VARIANTS = [(name, variant) for name in SEEDS for variant in ("", *loader.read(name).variants)]
 
