@@ -29,7 +29,11 @@ PROTOCOL = 1
 _COOKIE, _COOKIE_VALUE = "STORMLAB_PLUGIN_COOKIE", "9f2c6d1e"
 _FOLDER = "STORMLAB_PLUGIN_FOLDER"
 _START_SECONDS = 20.0
-_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+#: Bytes of a message: a group of writes, and the largest value, fit.
+MAX_MESSAGE = 1 << 29
+_BOUNDED = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE)]
+#: Characters of a line that a plug-in prints; a longer one counts as several.
+_MAX_LINE = 4096
 logger = structlog.get_logger()
 
 
@@ -55,7 +59,7 @@ class PluginProcess:
             shutil.rmtree(self._folder)
             raise PluginFailed(f"cannot start {command[0]!r}: {error.strerror}") from error
         try:
-            self.channel = grpc.insecure_channel(self._handshake(), options=_UNLIMITED)
+            self.channel = grpc.insecure_channel(self._handshake(), options=_BOUNDED)
         except BaseException:
             self._end()
             raise
@@ -75,7 +79,7 @@ class PluginProcess:
             raise PluginFailed(f"the plug-in said nothing within {_START_SECONDS:g} s") from None
         protocol, _, address = line.strip().partition("|")
         if protocol != str(PROTOCOL) or not address.startswith("unix:"):
-            raise PluginFailed(f"this is no plug-in of protocol {PROTOCOL}: it said {line.strip()!r}")
+            raise PluginFailed(f"this is no plug-in of protocol {PROTOCOL}: it said {line[:100].strip()!r}")
         return address
 
     def _end(self) -> None:
@@ -94,7 +98,7 @@ def serve_plugin(offer: Callable[[grpc.Server], None]) -> int:
     if os.environ.get(_COOKIE) != _COOKIE_VALUE:
         print("This is a plug-in: the service that uses it starts it. It cannot be started by hand.", file=sys.stderr)
         return 2
-    server = grpc.server(ThreadPoolExecutor(max_workers=1), options=_UNLIMITED)
+    server = grpc.server(ThreadPoolExecutor(max_workers=1), options=_BOUNDED)
     offer(server)
     address = f"unix:{Path(os.environ[_FOLDER]) / 'socket'}"
     server.add_insecure_port(address)
@@ -108,6 +112,6 @@ def serve_plugin(offer: Callable[[grpc.Server], None]) -> int:
 def _read(output: IO[str], lines: SimpleQueue[str]) -> None:
     """The first line is the handshake, what follows goes to the log."""
     with output:
-        lines.put(output.readline())
-        for line in output:
+        lines.put(output.readline(_MAX_LINE))
+        while line := output.readline(_MAX_LINE):
             logger.info("plug-in", line=line.rstrip())

@@ -74,6 +74,7 @@ def test_a_plugin_is_not_started_by_hand() -> None:
         (script("print('hello')"), "no plug-in of protocol 1: it said 'hello'"),
         (script("print('2|unix:/x')"), "no plug-in of protocol 1"),
         (script("pass"), "it said ''"),
+        (script("print('x' * 10**5, end='', flush=True); import sys; sys.stdin.read()"), "it said 'x{100}'$"),
     ],
 )
 def test_what_is_no_plugin_is_refused(command: list[str], says: str) -> None:
