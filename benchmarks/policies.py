@@ -1,4 +1,4 @@
-"""What a policy costs: µs per successful call on asyncio, next to a bare await and to libraries that do the same.
+"""What a policy, a guard or a pool costs: µs per successful call on asyncio, next to a bare await and other libraries.
 
 All rows are timed in turn, several rounds in one process, and the best round of each counts.
 """
@@ -9,6 +9,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import stamina
 import tenacity
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stormlab import Pipeline
+from stormlab.effects import Strategy
 from stormlab.policies import (
     AdaptiveThrottle,
     AimdLimit,
@@ -25,6 +27,7 @@ from stormlab.policies import (
     CircuitBreaker,
     ConcurrencyShed,
     ConsecutiveBreaker,
+    Deadline,
     Degrade,
     EnvoyBudget,
     Fallback,
@@ -34,17 +37,33 @@ from stormlab.policies import (
     Hedge,
     Idempotent,
     Policy,
+    Pool,
     PriorityShed,
     QueueShed,
     Retry,
     RetryBreaker,
     RetryBudget,
     RetryRatio,
+    Scope,
     Timeout,
     VegasLimit,
 )
+from stormlab.policies.gate import gated
 
 CALLS, ROUNDS = 1000, 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pooled:
+    """One of ``replicas`` in turn, as a service's callers choose it."""
+
+    kind: str = "pool"
+    replicas: int = 3
+
+    def bind(self, inner: Strategy, scope: Scope) -> Strategy:
+        return gated(inner, Pool(self.replicas, random=scope.random))
+
+
 ALONE: list[Policy] = [
     Retry(),
     RetryBudget(),
@@ -63,6 +82,7 @@ ALONE: list[Policy] = [
     GradientLimit(),
     Fallback(),
     Timeout(),
+    Deadline(),
     Hedge(),
     CallerThrottle(rate=1e9),
     ConcurrencyShed(),
@@ -70,6 +90,7 @@ ALONE: list[Policy] = [
     PriorityShed(),
     Degrade(),
     Idempotent(),
+    Pooled(),
 ]
 
 Call = Callable[[], Awaitable[object]]
