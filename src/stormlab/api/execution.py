@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -107,16 +108,22 @@ def _interrupts_held() -> Iterator[None]:
     """Ctrl-C waits until the end of the block, and never reaches a process that was started in it.
 
     A process inherits which signals are blocked, so there is no moment in which a worker that is still starting can be
-    interrupted. Where signals cannot be blocked (Windows) that moment remains.
+    interrupted; where signals cannot be blocked (Windows) that moment remains. Another thread of this process may be
+    given the signal all the same, so its handler waits too: a worker needs all that it is sent at its start.
     """
-    if not hasattr(signal, "pthread_sigmask"):
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    heard: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _report(jobs: Sequence[Job], board: Any, shares: list[float], progress: Progress) -> None:
