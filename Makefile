@@ -13,7 +13,8 @@ SEEDS ?= 101 102 103 104 105
 
 # One line per generator: the module to run, a colon, the committed path that it rewrites.
 GENERATORS := services.common.proto.generate:services/common/proto tools.generate_scenario_reference:docs/scenario.md \
-  tools.generate_cli_reference:docs/cli.md tools.generate_readme_outputs:README.md dashboards.generate:deploy
+  tools.generate_cli_reference:docs/cli.md tools.generate_readme_outputs:README.md dashboards.generate:deploy \
+  tools.generate_case_index:docs/case-studies.md
 
 # Every module under benchmarks/ but those that help another.
 BENCHMARKS := $(filter-out __init__ echo_load bare_http bare_proxy,$(basename $(notdir $(wildcard benchmarks/*.py))))
