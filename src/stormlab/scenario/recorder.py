@@ -101,7 +101,7 @@ class ServiceLog:
         """What the caches of the service have done since the start, at the end of bin ``bin_``."""
         self.lookups[bin_] = (hits, lookups)
 
-    def sample_more(self, bin_: int, *, arrivals: int, in_service: float) -> None:
+    def sample_more(self, bin_: int, *, arrivals: float, in_service: float) -> None:
         """Requests that came since the start, and the share of the replicas in service, at the end of bin ``bin_``."""
         self.more[bin_] = (arrivals, in_service)
 

@@ -153,8 +153,8 @@ def measures(result: Result) -> dict[str, float]:
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_its_results_are_distributed_alike_over_seeds(name: str) -> None:
-    slow = [measures(run(RANDOM[name], seed=seed)) for seed in range(30)]
-    quick = [measures(fast.run(RANDOM[name], seed=seed)) for seed in range(1000, 1100)]
+    slow = [measures(run(RANDOM[name], seed=seed)) for seed in range(100)]
+    quick = [measures(fast.run(RANDOM[name], seed=seed)) for seed in range(1000, 1300)]
     chances = {key: ks_2samp([one[key] for one in slow], [one[key] for one in quick]).pvalue for key in slow[0]}
     assert min(chances.values()) > 0.001, chances
 
@@ -163,11 +163,11 @@ def test_a_kernel_with_another_timeout_would_be_told_apart() -> None:
     name = "full jitter"
     other = RANDOM[name].model_validate(
         scenario(
-            retry({"kind": "full-jitter", "base": 0.3}), {"kind": "timeout", "seconds": 0.55}, service_time=EXPONENTIAL
+            retry({"kind": "full-jitter", "base": 0.3}), {"kind": "timeout", "seconds": 0.6}, service_time=EXPONENTIAL
         )
     )
-    slow = [measures(run(RANDOM[name], seed=seed)) for seed in range(30)]
-    quick = [measures(fast.run(other, seed=seed)) for seed in range(1000, 1100)]
+    slow = [measures(run(RANDOM[name], seed=seed)) for seed in range(100)]
+    quick = [measures(fast.run(other, seed=seed)) for seed in range(1000, 1300)]
     assert min(ks_2samp([one[key] for one in slow], [one[key] for one in quick]).pvalue for key in slow[0]) < 0.001
 
 

@@ -100,7 +100,8 @@ class Counts(NamedTuple):
     """What is counted per bin, the sampled calls, and latencies, of which every k-th is kept when there are many.
 
     ``requests``: offered, attempts, goodput, succeeded and the failures; ``service``: queue, busy, completions,
-    rejected, wasted, at the end of each bin. ``latency_at`` is the bin. ``kept``: latencies, their k, calls, their k.
+    rejected, wasted, arrived, at the end of each bin. ``latency_at`` is the bin. ``kept``: latencies, their k, calls,
+    their k.
     """
 
     requests: Any
@@ -247,7 +248,7 @@ def play(
     frozen, frozen_since, error, error_ending, blocked = False, 0.0, 0.0, 0, 0.0
     next_arrival, next_sample, next_recruit = 0, 0, 0.0 if closed else _NEVER
     recruited, left = 0, False
-    completions, rejected, wasted = 0, 0, 0
+    completions, rejected, wasted, arrived = 0, 0, 0, 0
 
     while True:
         now, kind = regimes.at[row + 1], _REGIME
@@ -340,6 +341,7 @@ def play(
         elif kind == _SAMPLE:
             sample = service[next_sample]
             sample[0], sample[1], sample[2], sample[3], sample[4] = waiting, busy, completions, rejected, wasted
+            sample[5] = arrived
             next_sample += 1
         elif kind == _RECRUIT:
             wanted = people(population, now)
@@ -402,6 +404,7 @@ def play(
                     attempt[client] = tries - 1
                     continue
                 requests[1, min(np.int64(now), bins - 1)] += 1
+                arrived += 1
                 if error > 0.0 and (error >= 1.0 or uniform(streams, FAULTS) < error):
                     action, ending = _FAILED, error_ending
                 elif (busy >= workers or frozen) and waiting >= queue_limit:

@@ -241,7 +241,7 @@ def _counts(scenario: Scenario) -> kernel.Counts:
     bins = int(np.ceil(scenario.run.duration))
     return kernel.Counts(
         requests=np.zeros((9, bins + Recorder.DRAIN), np.int64),
-        service=np.full((bins, 5), np.nan),
+        service=np.full((bins, 6), np.nan),
         latencies=np.empty(LATENCIES),
         latency_at=np.empty(LATENCIES, np.int32),
         calls=np.empty((2 * SAMPLE, 4)),
@@ -274,5 +274,6 @@ def _record_service(scenario: Scenario, counts: kernel.Counts, recorder: Recorde
     for bin_, (row, sample) in enumerate(zip(rows.tolist(), counts.service.tolist(), strict=True)):
         workers = best_concurrency(service.slowdown, int(regimes.workers[row])) * regimes.speed[row]
         capacity = 0.0 if regimes.frozen[row] else service.capacity_of(workers)
-        queue, busy, *counted = sample
+        queue, busy, *counted, arrived = sample
         log.sample(bin_, queue=queue, busy=busy, capacity=capacity, counts=tuple(counted))
+        log.sample_more(bin_, arrivals=arrived, in_service=1.0)
