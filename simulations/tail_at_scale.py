@@ -18,7 +18,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from random import Random
 from statistics import NormalDist
 from typing import Any, TypeAlias
 
@@ -27,14 +26,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simulations.experiment import log_ticks, options, panels
-from stormlab.drivers.sim import Reply, Run, Timer
-from stormlab.effects import PLAIN, Request
-from stormlab.outcome import SUCCESS, Outcome
-from stormlab.policies import Hedge, Policy, Scope, compose
+from stormlab.policies import Hedge, Policy
 from stormlab.report import style
 from stormlab.scenario.model import Scenario
 from stormlab.scenario.result import Result
-from stormlab.sim.clock import Clock
 from stormlab.sim.world import run
 
 FANOUT, DELAY, EXTRA, PUBLISHED, HEDGED = 100, 10.0, 0.02, 1_800.0, 74.0
@@ -74,27 +69,6 @@ def whole(*, hedge: bool, seed: int, requests: int = REQUESTS) -> Numbers:
     draws = np.random.default_rng(seed)
     blocks = [min(10_000, requests - start) for start in range(0, requests, 10_000)]
     return np.concatenate([leaves(draws, (count, FANOUT), hedge=hedge).max(axis=1) for count in blocks])
-
-
-def by_policy(*, seed: int, calls: int) -> tuple[Numbers, float]:
-    """The same leaf behind the library's own hedging policy: latencies in ms, and requests per call."""
-    env, random = Clock(), Random(seed)
-    strategy = compose([Hedge(delay=DELAY / 1e3, budget=1.0, burst=1e9)], Scope(random=random))
-    sent, latencies = 0, []
-
-    def ask(_request: Request, reply: Reply) -> Outcome | None:
-        nonlocal sent
-        sent += 1
-        Timer(env, random.lognormvariate(*leaf()) / 1e3, lambda _event: reply(SUCCESS))
-        return None
-
-    def call(began: float) -> None:
-        Run(env, strategy(began, PLAIN), ask, lambda now, _outcome: latencies.append(now - began)).start()
-
-    for number in range(calls):
-        Timer(env, float(number), lambda _event: call(env.now))
-    env.run()
-    return np.array(latencies) * 1e3, sent / calls
 
 
 def fleet(load: float, policies: Sequence[Policy]) -> Scenario:
