@@ -1,4 +1,4 @@
-"""The simulated world: builds services, paths and callers from a scenario, and plays its faults on schedule."""
+"""The simulated world: builds services, paths and callers from a scenario, and plays it from beginning to end."""
 
 from __future__ import annotations
 
@@ -13,22 +13,6 @@ from stormlab.drivers.sim import Timer
 from stormlab.effects import Strategy, call_once
 from stormlab.policies import Pool, Scope, compose
 from stormlab.scenario.arrivals import arrival_times, load_factor
-from stormlab.scenario.disturbances import (
-    Block,
-    Capacity,
-    Change,
-    Disturbance,
-    Down,
-    Flush,
-    Invalidate,
-    Isolate,
-    Pause,
-    Purge,
-    RequestDelay,
-    RequestErrors,
-    Stop,
-    Toxic,
-)
 from stormlab.scenario.model import Client, Closed, Dependency, Scenario
 from stormlab.scenario.model import Service as ServiceDescription
 from stormlab.scenario.recorder import Recorder
@@ -40,11 +24,11 @@ from stormlab.sim.cache import Cache
 from stormlab.sim.clients import Caller, ClosedLoop, OpenLoop
 from stormlab.sim.clock import Clock
 from stormlab.sim.guarded import make_replica
+from stormlab.sim.incident import Incident
 from stormlab.sim.leases import Holders
 from stormlab.sim.network import Path
-from stormlab.sim.operators import Operators
 from stormlab.sim.scatter import scatter
-from stormlab.sim.service import Endpoint, Replica, Service
+from stormlab.sim.service import Endpoint, Service
 
 Progress = Callable[[float], None]
 
@@ -67,15 +51,8 @@ class World:
             for name, service in scenario.services.items()
         }
         self._pools = {name: self._pool(name, service) for name, service in scenario.services.items()}
-        self._effective = scenario
-        self._active: list[Disturbance] = []
-        self._flush_random = stream(seed, "flush")
-        self._isolation_random = stream(seed, "isolation")
-        self._isolated: dict[int, list[Replica]] = {}
-        self._operators: dict[int, Operators] = {}
-        self._frozen_since: dict[str, float] = {}
-        self._paths: dict[str, list[Path]] = {name: [] for name in scenario.services}
-        self._caches: dict[str, list[Cache]] = {name: [] for name in scenario.services}
+        self.paths: dict[str, list[Path]] = {name: [] for name in scenario.services}
+        self.caches: dict[str, list[Cache]] = {name: [] for name in scenario.services}
         self._connect_services()
         self._check_health()
         self.holders = {name: self._holders(name) for name, one in scenario.services.items() if one.lease}
@@ -84,8 +61,7 @@ class World:
         self.callers = {name: self._caller(name, client) for name, client in scenario.clients.items()}
         for name, due in times.items():
             self._start(name, due)
-        for disturbance in (*scenario.faults, *scenario.interventions):
-            Timer(self.env, disturbance.at, self._setter(disturbance))
+        self._incident = Incident(self)
         self._sample(None)
 
     def run(self, progress: Progress | None = None) -> Result:
@@ -113,33 +89,34 @@ class World:
         edge = f"{name}→{call.target}"
         scope = Scope(random=stream(self.seed, "service", name, "calls", str(index)), edge=edge)
         strategy: Strategy = compose(call.policies, scope)
-        send: Endpoint = self._route(call.target, call.latency, edge)
+        send: Endpoint = self.route(call.target, call.latency, edge)
         if call.fan_out > 1:
             strategy, send = call_once, scatter(self.env, strategy, send, call.fan_out)
         if call.cache is None:
             return strategy, send
         cache = Cache(self.env, call.cache, strategy, send)
-        self._caches[name].append(cache)
+        self.caches[name].append(cache)
         return call_once, cache.send
 
     def _holders(self, name: str) -> Holders:
         lease = self.scenario.services[name].lease
         assert lease is not None
-        endpoint = self._route(lease.source, 0.0, f"{name} lease")
+        endpoint = self.route(lease.source, 0.0, f"{name} lease")
         random = stream(self.seed, "service", name, "lease")
         return Holders(self.env, lease, self.services[name].replicas, endpoint, random)
 
     def _caller(self, name: str, client: Client) -> Caller:
-        send = self._route(client.target, client.latency, name)
+        send = self.route(client.target, client.latency, name)
         random = stream(self.seed, "client", name, "edge")
-        caller = Caller(self.env, self._strategy(name, client), send, self.recorder.clients[name], random)
+        caller = Caller(self.env, self.strategy(name, client), send, self.recorder.clients[name], random)
         caller.make = requests_of(name, client, stream(self.seed, "client", name, "keys"))
         return caller
 
-    def _strategy(self, name: str, client: Client) -> Strategy:
+    def strategy(self, name: str, client: Client) -> Strategy:
+        """The policies of one client with fresh state."""
         return compose(client.policies, Scope(random=stream(self.seed, "client", name, "policies"), edge=name))
 
-    def _route(self, target: str, latency: float, edge: str) -> Endpoint:
+    def route(self, target: str, latency: float, edge: str) -> Endpoint:
         """The way from a caller to a service: through its load balancer, when there is something to balance."""
         service, random = self.services[target], stream(self.seed, "path", edge, target)
         endpoints = [service.endpoint(index) for index in range(len(service.replicas))]
@@ -149,7 +126,7 @@ class World:
 
     def _path(self, target: str, endpoint: Endpoint, latency: float, random: Random) -> Endpoint:
         path = Path(self.env, endpoint, latency, random)
-        self._paths[target].append(path)
+        self.paths[target].append(path)
         return path.send
 
     def _pool(self, name: str, service: ServiceDescription) -> Pool | None:
@@ -174,7 +151,7 @@ class World:
             checks: list[Endpoint] = [replica.check for replica in self.services[name].replicas]
             if health.depth == "deep":
                 below = [
-                    (call_once, self._route(call.target, call.latency, f"{name}→{call.target}/health"))
+                    (call_once, self.route(call.target, call.latency, f"{name}→{call.target}/health"))
                     for call in service.calls
                 ]
                 checks = [asking_all(self.env, check, below) for check in checks]
@@ -207,129 +184,11 @@ class World:
             )
             in_service = service.in_service if name in self.holders else 1.0
             self.recorder.services[name].sample_more(bin_, arrivals=counts.arrivals, in_service=in_service)
-            if caches := self._caches[name]:
+            if caches := self.caches[name]:
                 hits, lookups = sum(cache.hits for cache in caches), sum(cache.lookups for cache in caches)
                 self.recorder.services[name].sample_caches(bin_, hits=hits, lookups=lookups)
         if bin_ + 1 < self.recorder.bins:
             Timer(self.env, 1.0, self._sample)
-
-    def _setter(self, disturbance: Disturbance) -> Callable[[Any], None]:
-        def begin(_event: Any) -> None:
-            if disturbance.lasting is not None:
-                Timer(self.env, disturbance.lasting, end)
-            if disturbance.through is None:
-                take_effect()
-                return
-            through = disturbance.through
-            scope = Scope(random=stream(self.seed, "operators"), edge="operators")
-            endpoint = self._route(through.service, 0.0, "operators")
-            self._operators[id(disturbance)] = Operators(self.env, through, endpoint, scope, take_effect)
-
-        def take_effect() -> None:
-            self._active.append(disturbance)
-            self._apply(disturbance)
-
-        def end(_event: Any) -> None:
-            if id(disturbance) in self._operators:
-                self._operators[id(disturbance)].give_up()
-            if disturbance in self._active:
-                self._active.remove(disturbance)
-                self._apply(disturbance)
-
-        return begin
-
-    def _apply(self, changed: Disturbance) -> None:
-        """Bring the part of the world that ``changed`` is about in line with everything that is active now."""
-        match changed:
-            case Capacity():
-                self._resize(changed.target)
-            case RequestErrors() | RequestDelay():
-                faults = [d for d in self._on(changed.target) if isinstance(d, RequestErrors | RequestDelay)]
-                self.services[changed.target].faults = faults
-            case Stop() | Pause():
-                self._halt(changed)
-            case Toxic() | Down():
-                toxics: Any = [d for d in self._on(changed.target) if isinstance(d, Toxic | Down)]
-                for path in self._paths[changed.target]:
-                    path.toxics = toxics
-            case Block():
-                blocks = [d for d in self._on(changed.target) if isinstance(d, Block)]
-                for blocked in (self.callers.get(changed.target), self.holders.get(changed.target)):
-                    if blocked is not None:
-                        blocked.blocks = blocks
-            case Invalidate():
-                invalid = any(isinstance(d, Invalidate) for d in self._on(changed.target))
-                for cache in self._caches[changed.target]:
-                    cache.invalidate(invalid=invalid)
-            case Purge():
-                for replica in self.services[changed.target].replicas:
-                    replica.purge(changed.keep, answer=changed.answer)
-            case Isolate():
-                self._isolate(changed)
-            case Flush(share=share):
-                for cache in self._caches[changed.target]:
-                    cache.flush(share, self._flush_random)
-            case Change():
-                self._reconfigure()
-
-    def _on(self, target: str) -> list[Disturbance]:
-        return [disturbance for disturbance in self._active if disturbance.target == target]
-
-    def _resize(self, name: str) -> None:
-        workers, speed = self._effective.services[name].workers, 1.0
-        for disturbance in self._on(name):
-            if isinstance(disturbance, Capacity):
-                workers = disturbance.workers or workers
-                speed *= disturbance.speed or 1.0
-        for replica in self.services[name].replicas:
-            replica.resize(workers, speed)
-
-    def _halt(self, changed: Stop | Pause) -> None:
-        for index, replica in enumerate(self.services[changed.target].replicas):
-            halts = [d for d in self._on(changed.target) if isinstance(d, Stop | Pause) and d.replica in (None, index)]
-            stopped = any(isinstance(d, Stop) for d in halts)
-            frozen = any(isinstance(d, Pause) for d in halts)
-            if stopped and replica.up:
-                replica.stop()
-            elif not stopped and not replica.up:
-                replica.start()
-            key = f"{changed.target}/{index}"
-            if frozen and not replica.frozen:
-                self._frozen_since[key] = self.env.now
-                replica.freeze()
-            elif not frozen and replica.frozen:
-                replica.thaw(self.env.now - self._frozen_since.pop(key))
-
-    def _isolate(self, changed: Isolate) -> None:
-        """Cut a share of the replicas off, or connect again those that this disturbance had cut off."""
-        if id(changed) not in self._isolated:
-            replicas = self.services[changed.target].replicas
-            chosen = self._isolation_random.sample(replicas, round(changed.share * len(replicas)))
-            self._isolated[id(changed)] = chosen
-        else:
-            chosen = self._isolated.pop(id(changed))
-        active = id(changed) in self._isolated
-        for replica in chosen:
-            replica.isolated = active
-        if changed.target in self.holders:
-            self.holders[changed.target].ask_at_once(chosen)
-
-    def _reconfigure(self) -> None:
-        """Apply every active change to the scenario as it was written, in order."""
-        before, effective = self._effective, self.scenario
-        for disturbance in self._active:
-            if isinstance(disturbance, Change):
-                effective = effective.changed(disturbance)
-        self._effective = effective
-        for name, service in effective.services.items():
-            if service != before.services[name]:
-                self.services[name].description = service
-                for replica in self.services[name].replicas:
-                    replica.describe(service)
-                self._resize(name)
-        for name, client in effective.clients.items():
-            if client.policies != before.clients[name].policies:
-                self.callers[name].strategy = self._strategy(name, client)
 
 
 @contextlib.contextmanager

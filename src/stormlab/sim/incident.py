@@ -1,0 +1,167 @@
+"""What happens to the simulated world: its faults and interventions, begun and ended on schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from stormlab.drivers.sim import Timer
+from stormlab.policies import Scope
+from stormlab.scenario.disturbances import (
+    Block,
+    Capacity,
+    Change,
+    Disturbance,
+    Down,
+    Flush,
+    Invalidate,
+    Isolate,
+    Pause,
+    Purge,
+    RequestDelay,
+    RequestErrors,
+    Stop,
+    Toxic,
+)
+from stormlab.scenario.streams import stream
+from stormlab.sim.operators import Operators
+from stormlab.sim.service import Replica
+
+if TYPE_CHECKING:
+    from stormlab.sim.world import World
+
+
+class Incident:
+    """Every fault and intervention of the scenario of ``world``, and which of them are active now."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._env = world.env
+        self._seed = world.seed
+        self._scenario = self._effective = world.scenario
+        self._active: list[Disturbance] = []
+        self._flush_random = stream(world.seed, "flush")
+        self._isolation_random = stream(world.seed, "isolation")
+        self._isolated: dict[int, list[Replica]] = {}
+        self._operators: dict[int, Operators] = {}
+        self._frozen_since: dict[str, float] = {}
+        for disturbance in (*world.scenario.faults, *world.scenario.interventions):
+            Timer(world.env, disturbance.at, self._setter(disturbance))
+
+    def _setter(self, disturbance: Disturbance) -> Callable[[Any], None]:
+        def begin(_event: Any) -> None:
+            if disturbance.lasting is not None:
+                Timer(self._env, disturbance.lasting, end)
+            if disturbance.through is None:
+                take_effect()
+                return
+            through = disturbance.through
+            scope = Scope(random=stream(self._seed, "operators"), edge="operators")
+            endpoint = self._world.route(through.service, 0.0, "operators")
+            self._operators[id(disturbance)] = Operators(self._env, through, endpoint, scope, take_effect)
+
+        def take_effect() -> None:
+            self._active.append(disturbance)
+            self._apply(disturbance)
+
+        def end(_event: Any) -> None:
+            if id(disturbance) in self._operators:
+                self._operators[id(disturbance)].give_up()
+            if disturbance in self._active:
+                self._active.remove(disturbance)
+                self._apply(disturbance)
+
+        return begin
+
+    def _apply(self, changed: Disturbance) -> None:
+        """Bring the part of the world that ``changed`` is about in line with everything that is active now."""
+        match changed:
+            case Capacity():
+                self._resize(changed.target)
+            case RequestErrors() | RequestDelay():
+                faults = [d for d in self._on(changed.target) if isinstance(d, RequestErrors | RequestDelay)]
+                self._world.services[changed.target].faults = faults
+            case Stop() | Pause():
+                self._halt(changed)
+            case Toxic() | Down():
+                toxics: Any = [d for d in self._on(changed.target) if isinstance(d, Toxic | Down)]
+                for path in self._world.paths[changed.target]:
+                    path.toxics = toxics
+            case Block():
+                blocks = [d for d in self._on(changed.target) if isinstance(d, Block)]
+                for blocked in (self._world.callers.get(changed.target), self._world.holders.get(changed.target)):
+                    if blocked is not None:
+                        blocked.blocks = blocks
+            case Invalidate():
+                invalid = any(isinstance(d, Invalidate) for d in self._on(changed.target))
+                for cache in self._world.caches[changed.target]:
+                    cache.invalidate(invalid=invalid)
+            case Purge():
+                for replica in self._world.services[changed.target].replicas:
+                    replica.purge(changed.keep, answer=changed.answer)
+            case Isolate():
+                self._isolate(changed)
+            case Flush(share=share):
+                for cache in self._world.caches[changed.target]:
+                    cache.flush(share, self._flush_random)
+            case Change():
+                self._reconfigure()
+
+    def _on(self, target: str) -> list[Disturbance]:
+        return [disturbance for disturbance in self._active if disturbance.target == target]
+
+    def _resize(self, name: str) -> None:
+        workers, speed = self._effective.services[name].workers, 1.0
+        for disturbance in self._on(name):
+            if isinstance(disturbance, Capacity):
+                workers = disturbance.workers or workers
+                speed *= disturbance.speed or 1.0
+        for replica in self._world.services[name].replicas:
+            replica.resize(workers, speed)
+
+    def _halt(self, changed: Stop | Pause) -> None:
+        for index, replica in enumerate(self._world.services[changed.target].replicas):
+            halts = [d for d in self._on(changed.target) if isinstance(d, Stop | Pause) and d.replica in (None, index)]
+            stopped = any(isinstance(d, Stop) for d in halts)
+            frozen = any(isinstance(d, Pause) for d in halts)
+            if stopped and replica.up:
+                replica.stop()
+            elif not stopped and not replica.up:
+                replica.start()
+            key = f"{changed.target}/{index}"
+            if frozen and not replica.frozen:
+                self._frozen_since[key] = self._env.now
+                replica.freeze()
+            elif not frozen and replica.frozen:
+                replica.thaw(self._env.now - self._frozen_since.pop(key))
+
+    def _isolate(self, changed: Isolate) -> None:
+        """Cut a share of the replicas off, or connect again those that this disturbance had cut off."""
+        if id(changed) not in self._isolated:
+            replicas = self._world.services[changed.target].replicas
+            chosen = self._isolation_random.sample(replicas, round(changed.share * len(replicas)))
+            self._isolated[id(changed)] = chosen
+        else:
+            chosen = self._isolated.pop(id(changed))
+        active = id(changed) in self._isolated
+        for replica in chosen:
+            replica.isolated = active
+        if changed.target in self._world.holders:
+            self._world.holders[changed.target].ask_at_once(chosen)
+
+    def _reconfigure(self) -> None:
+        """Apply every active change to the scenario as it was written, in order."""
+        before, effective = self._effective, self._scenario
+        for disturbance in self._active:
+            if isinstance(disturbance, Change):
+                effective = effective.changed(disturbance)
+        self._effective = effective
+        for name, service in effective.services.items():
+            if service != before.services[name]:
+                self._world.services[name].description = service
+                for replica in self._world.services[name].replicas:
+                    replica.describe(service)
+                self._resize(name)
+        for name, client in effective.clients.items():
+            if client.policies != before.clients[name].policies:
+                self._world.callers[name].strategy = self._world.strategy(name, client)
