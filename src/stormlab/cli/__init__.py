@@ -14,6 +14,7 @@ from stormlab.cli.availability import availability
 from stormlab.cli.diff import diff
 from stormlab.cli.doctor import doctor
 from stormlab.cli.group import OUR_FAULT, StormlabGroup
+from stormlab.cli.lesson import lesson
 from stormlab.cli.parts import proxy, services
 from stormlab.cli.play import compare, run
 from stormlab.cli.scenarios import list_scenarios, show
@@ -33,7 +34,21 @@ def cli() -> None:
     """
 
 
-for command in (list_scenarios, show, run, compare, sweep, diff, availability, up, down, proxy, services, doctor):
+for command in (
+    list_scenarios,
+    show,
+    run,
+    compare,
+    sweep,
+    diff,
+    availability,
+    up,
+    down,
+    proxy,
+    services,
+    lesson,
+    doctor,
+):
     cli.add_command(command)
 
 
