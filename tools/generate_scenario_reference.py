@@ -32,6 +32,7 @@ from stormlab.scenario.model import (
     Service,
 )
 from stormlab.scenario.parts import Cache, Keys, Lease, Slowdown
+from stormlab.scenario.processes import Crash, Startup
 from stormlab.scenario.schema import annotated, every_table, is_table, keys, kind_of, members, unit
 from stormlab.scenario.vocabulary import MEASURE_UNITS, TIME_TO_RECOVER, Word
 
@@ -51,7 +52,7 @@ default is "none" may be left out. Names of services and clients are lower-case 
 TABLES: list[tuple[str, list[type]]] = [
     ("Top level", [Scenario]),
     ("`[run]`", [RunSettings]),
-    ("`[services.NAME]`", [Service, Queue, Lease]),
+    ("`[services.NAME]`", [Service, Queue, Lease, Startup, Crash]),
     ("`[services.NAME]`: `outlier`, `health`, `panic`", [OutlierEjection, HealthCheck, Panic]),
     ("`[[services.NAME.calls]]`", [Dependency, Cache]),
     ("`[clients.NAME]`", [Client]),

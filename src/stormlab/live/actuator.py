@@ -20,9 +20,11 @@ from stormlab.scenario.disturbances import (
     Isolate,
     LoadSpike,
     Pause,
+    Poison,
     Purge,
     RequestDelay,
     RequestErrors,
+    Restart,
     Stop,
     Toxic,
 )
@@ -145,14 +147,19 @@ def _kill(replica: Replica) -> None:
     replica.child.kill()
 
 
+#: What a service may have that live services do not do.
+_SIMULATED_ONLY = ("lease", "optimistic", "startup", "crash")
+_SIMULATED_DISTURBANCES = (Flush, Invalidate, Purge, Isolate, Poison, Restart)
+
+
 def refuse_what_cannot_be_done(scenario: Scenario) -> None:
     """Raises BadInput for what only the simulated world can do so far, with what to do instead."""
     for name, service in scenario.services.items():
         if service.calls:
             raise BadInput(f"services.{name}.calls: calls between services are simulated only; run it without --live")
-        if service.lease is not None or service.optimistic:
-            key = "lease" if service.lease is not None else "optimistic"
-            raise BadInput(f"services.{name}.{key}: simulated only so far; run it without --live")
+        for key in _SIMULATED_ONLY:
+            if getattr(service, key):
+                raise BadInput(f"services.{name}.{key}: simulated only so far; run it without --live")
         if service.slowdown is not None:
             raise BadInput(
                 f"services.{name}.slowdown: simulated only, the workers of the live service do not slow down"
@@ -160,7 +167,7 @@ def refuse_what_cannot_be_done(scenario: Scenario) -> None:
     for disturbance in _all(scenario):
         if isinstance(disturbance, Change):
             _refuse_change(scenario, disturbance)
-        if isinstance(disturbance, Flush | Invalidate | Purge | Isolate) or disturbance.through is not None:
+        if isinstance(disturbance, _SIMULATED_DISTURBANCES) or disturbance.through is not None:
             raise BadInput(f"{disturbance.label}: simulated only so far; run it without --live")
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from stormlab.scenario.model import Scenario
 
 #: What both worlds can change while they run.
-LIVE = re.compile(r"services\.[^.]+\.(workers|queue\.limit)|clients\.[^.]+\.policies(\..+)?")
-LIVE_IN_WORDS = "services.X.workers, services.X.queue.limit, clients.X.policies and what is below it"
+LIVE = re.compile(r"services\.[^.]+\.(workers|queue\.limit|startup\.rate)|clients\.[^.]+\.policies(\..+)?")
+LIVE_IN_WORDS = "services.X.workers, .queue.limit and .startup.rate, clients.X.policies and what is below it"
 
 
 def tree_of(scenario: Scenario) -> dict[str, Any]:

@@ -62,6 +62,9 @@ def _unknown_names(scenario: Scenario) -> Iterator[InvalidValue]:
             yield from _reference(field, service.lease.source, scenario.services, "service")
             if service.lease.source == name:
                 yield InvalidValue(field, "a service cannot grant its own leases; name another one")
+        if service.startup is not None and service.startup.source is not None:
+            field = f"services.{name}.startup.source"
+            yield from _reference(field, service.startup.source, scenario.services, "service")
     for index, expectation in enumerate(scenario.expect):
         if expectation.service is not None:
             field = f"expect.{index}.service"

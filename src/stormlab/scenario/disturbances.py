@@ -113,6 +113,30 @@ class RequestDelay(Disturbance):
     delay: PositiveSeconds
 
 
+class Poison(Disturbance):
+    """A request kills the replica of service ``target`` that takes it, with ``probability``; ``restart`` s later the
+    replica is started again. A defect that some input brings out, for example.
+    """
+
+    kind: Literal["poison"]
+    probability: Probability = 1.0
+    restart: Seconds = 1.0
+
+
+class Restart(Disturbance):
+    """Every replica of service ``target`` is ended and started again, ``rate`` of them per s; those that are not fit to
+    serve come first. Takes no ``for``.
+    """
+
+    kind: Literal["restart"]
+    rate: Annotated[units.PerSecond, Field(gt=0, allow_inf_nan=False)]
+    lasting: None = Field(default=None, alias="for")
+
+    @property
+    def until(self) -> float:
+        return self.at
+
+
 class Stop(Disturbance):
     """Replica ``replica`` of service ``target`` (all when absent) ends at once and is started again afterwards."""
 
@@ -178,8 +202,8 @@ class Isolate(Disturbance):
 class Change(Disturbance):
     """Keys of the scenario that have other values meanwhile; ``target`` is the dotted path of the table they are in.
 
-    What can change during a run: ``workers`` and ``queue.limit`` of a service, and ``policies`` of a client, as a whole
-    or one parameter of one policy (``target = "clients.web.policies.retry"``).
+    What can change during a run: ``workers``, ``queue.limit`` and ``startup.rate`` of a service, and ``policies`` of a
+    client, as a whole or one parameter of one policy (``target = "clients.web.policies.retry"``).
     """
 
     kind: Literal["change"]
@@ -285,6 +309,8 @@ AnyDisturbance: TypeAlias = Annotated[
     | Capacity
     | RequestErrors
     | RequestDelay
+    | Poison
+    | Restart
     | Stop
     | Pause
     | Flush

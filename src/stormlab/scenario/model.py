@@ -48,6 +48,7 @@ from stormlab.scenario.distributions import Distribution, Fixed
 from stormlab.scenario.disturbances import LONGEST, AnyDisturbance, Change, PositiveSeconds, Seconds, Strict
 from stormlab.scenario.parts import Cache, Keys, Lease, Slowdown, best_concurrency
 from stormlab.scenario.paths import near
+from stormlab.scenario.processes import Crash, Startup
 from stormlab.scenario.vocabulary import CLIENT_MEASURES, MEASURE_UNITS, ONLY_OF_SERVICES, SERVICE_MEASURES, Word
 
 #: The policies a scenario may name. A new pattern adds itself here.
@@ -147,7 +148,14 @@ class Service(Strict):
     calls: tuple[Dependency, ...] = ()
     guards: tuple[GuardSpec, ...] = ()
     lease: Lease | None = None
+    startup: Startup | None = None
+    crash: Crash | None = None
     optimistic: bool = False
+
+    @property
+    def may_be_unfit(self) -> bool:
+        """Whether a replica may be unable to serve for other reasons than that somebody has stopped it."""
+        return self.lease is not None or self.startup is not None or self.crash is not None
 
     @property
     def capacity(self) -> float:

@@ -17,9 +17,11 @@ from stormlab.scenario.disturbances import (
     Invalidate,
     Isolate,
     Pause,
+    Poison,
     Purge,
     RequestDelay,
     RequestErrors,
+    Restart,
     Stop,
     Toxic,
 )
@@ -78,8 +80,9 @@ class Incident:
         match changed:
             case Capacity():
                 self._resize(changed.target)
-            case RequestErrors() | RequestDelay():
-                faults = [d for d in self._on(changed.target) if isinstance(d, RequestErrors | RequestDelay)]
+            case RequestErrors() | RequestDelay() | Poison():
+                kinds = RequestErrors | RequestDelay | Poison
+                faults = [d for d in self._on(changed.target) if isinstance(d, kinds)]
                 self._world.services[changed.target].faults = faults
             case Stop() | Pause():
                 self._halt(changed)
@@ -99,6 +102,8 @@ class Incident:
             case Purge():
                 for replica in self._world.services[changed.target].replicas:
                     replica.purge(changed.keep, answer=changed.answer)
+            case Restart():
+                self._restart(changed)
             case Isolate():
                 self._isolate(changed)
             case Flush(share=share):
@@ -120,20 +125,30 @@ class Incident:
             replica.resize(workers, speed)
 
     def _halt(self, changed: Stop | Pause) -> None:
+        processes = self._world.processes[changed.target]
         for index, replica in enumerate(self._world.services[changed.target].replicas):
             halts = [d for d in self._on(changed.target) if isinstance(d, Stop | Pause) and d.replica in (None, index)]
-            stopped = any(isinstance(d, Stop) for d in halts)
             frozen = any(isinstance(d, Pause) for d in halts)
-            if stopped and replica.up:
-                replica.stop()
-            elif not stopped and not replica.up:
-                replica.start()
+            if isinstance(changed, Stop):
+                stopped = any(isinstance(d, Stop) for d in halts)
+                (processes.stop if stopped else processes.start)(replica)
             key = f"{changed.target}/{index}"
             if frozen and not replica.frozen:
                 self._frozen_since[key] = self._env.now
                 replica.freeze()
             elif not frozen and replica.frozen:
                 replica.thaw(self._env.now - self._frozen_since.pop(key))
+
+    def _restart(self, changed: Restart) -> None:
+        """End and start all replicas, one after the other, those that are not fit first."""
+        processes = self._world.processes[changed.target]
+        fleet = sorted(self._world.services[changed.target].replicas, key=lambda one: one.up and one.unfit is None)
+
+        def next_one(replica: Replica) -> Callable[[Any], None]:
+            return lambda _event: processes.restart(replica)
+
+        for turn, replica in enumerate(fleet):
+            Timer(self._env, turn / changed.rate, next_one(replica))
 
     def _isolate(self, changed: Isolate) -> None:
         """Cut a share of the replicas off, or connect again those that this disturbance had cut off."""
@@ -159,6 +174,7 @@ class Incident:
         for name, service in effective.services.items():
             if service != before.services[name]:
                 self._world.services[name].description = service
+                self._world.processes[name].describe(service)
                 for replica in self._world.services[name].replicas:
                     replica.describe(service)
                 self._resize(name)

@@ -17,7 +17,7 @@ from stormlab.drivers.sim import Run, Timer
 from stormlab.effects import Request, Strategy
 from stormlab.outcome import SUCCESS, Outcome, failure, overloaded
 from stormlab.scenario.distributions import Sampler
-from stormlab.scenario.disturbances import RequestDelay, RequestErrors
+from stormlab.scenario.disturbances import Poison, RequestDelay, RequestErrors
 from stormlab.scenario.model import Service as Description
 from stormlab.scenario.parts import best_concurrency
 
@@ -238,7 +238,8 @@ class Service:
     ) -> None:
         self._env = env
         self._fault_random = fault_random
-        self.faults: Sequence[RequestErrors | RequestDelay] = ()
+        self.faults: Sequence[RequestErrors | RequestDelay | Poison] = ()
+        self.crash: Callable[[Replica, float], None] = lambda replica, restart: None
         self.counts = Counts()
         self.description = description
         self.replicas = [make(env, description, random, self.counts) for _ in range(description.replicas)]
@@ -299,6 +300,8 @@ class Service:
         for fault in self.faults:
             if not self._concerns(fault, chosen) or self._fault_random.random() >= fault.probability:
                 continue
+            if isinstance(fault, Poison):
+                return self._poisoned(chosen, fault)
             if isinstance(fault, RequestErrors):
                 return INJECTED_OVERLOAD if fault.status in OVERLOAD_STATUSES else INJECTED
             delay += fault.delay
@@ -313,6 +316,12 @@ class Service:
         Timer(self._env, delay, later)
         return None
 
-    def _concerns(self, fault: RequestErrors | RequestDelay, chosen: Replica) -> bool:
+    def _poisoned(self, chosen: Replica, fault: Poison) -> Outcome:
+        if not chosen.up:
+            return CONNECTION_REFUSED
+        self.crash(chosen, fault.restart)
+        return CONNECTION_LOST
+
+    def _concerns(self, fault: RequestErrors | RequestDelay | Poison, chosen: Replica) -> bool:
         replica = fault.replica if isinstance(fault, RequestErrors) else None
         return replica is None or self.replicas[replica] is chosen

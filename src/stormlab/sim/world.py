@@ -27,6 +27,7 @@ from stormlab.sim.guarded import make_replica
 from stormlab.sim.incident import Incident
 from stormlab.sim.leases import Holders
 from stormlab.sim.network import Path
+from stormlab.sim.processes import Processes
 from stormlab.sim.scatter import scatter
 from stormlab.sim.service import Endpoint, Service
 
@@ -53,6 +54,7 @@ class World:
         self._pools = {name: self._pool(name, service) for name, service in scenario.services.items()}
         self.paths: dict[str, list[Path]] = {name: [] for name in scenario.services}
         self.caches: dict[str, list[Cache]] = {name: [] for name in scenario.services}
+        self.processes = {name: self._processes(name, service) for name, service in scenario.services.items()}
         self._connect_services()
         self._check_health()
         self.holders = {name: self._holders(name) for name, one in scenario.services.items() if one.lease}
@@ -62,6 +64,7 @@ class World:
         for name, due in times.items():
             self._start(name, due)
         self._incident = Incident(self)
+        self._may_be_out = self._who_may_be_out()
         self._sample(None)
 
     def run(self, progress: Progress | None = None) -> Result:
@@ -84,6 +87,8 @@ class World:
             calls = [self._downstream(name, index, call) for index, call in enumerate(service.calls)]
             for replica in self.services[name].replicas:
                 replica.connect(calls)
+            if service.startup is not None and service.startup.source is not None:
+                self.processes[name].connect(self.route(service.startup.source, 0.0, f"{name} startup"))
 
     def _downstream(self, name: str, index: int, call: Dependency) -> tuple[Strategy, Endpoint]:
         edge = f"{name}→{call.target}"
@@ -97,6 +102,12 @@ class World:
         cache = Cache(self.env, call.cache, strategy, send)
         self.caches[name].append(cache)
         return call_once, cache.send
+
+    def _processes(self, name: str, service: ServiceDescription) -> Processes:
+        random = stream(self.seed, "service", name, "startup")
+        processes = Processes(self.env, service, self.services[name].replicas, random)
+        self.services[name].crash = processes.crash
+        return processes
 
     def _holders(self, name: str) -> Holders:
         lease = self.scenario.services[name].lease
@@ -119,7 +130,8 @@ class World:
     def route(self, target: str, latency: float, edge: str) -> Endpoint:
         """The way from a caller to a service: through its load balancer, when there is something to balance."""
         service, random = self.services[target], stream(self.seed, "path", edge, target)
-        endpoints = [service.endpoint(index) for index in range(len(service.replicas))]
+        guard = self.processes[target].guard
+        endpoints = [guard(replica, service.endpoint(index)) for index, replica in enumerate(service.replicas)]
         routes = [self._path(target, endpoint, latency, random) for endpoint in endpoints]
         pool = self._pools[target]
         return routes[0] if pool is None else LoadBalancer(self.env, pool, routes).send
@@ -170,6 +182,11 @@ class World:
         sampler = think.sampler(stream(self.seed, "client", name, "think"))
         ClosedLoop(caller, population, sampler, self.scenario.run.duration)
 
+    def _who_may_be_out(self) -> set[str]:
+        """The services of which a replica may be out of service; counting them every second takes its time."""
+        hit = {one.target for one in (*self.scenario.faults, *self.scenario.interventions)}
+        return hit | {name for name, service in self.scenario.services.items() if service.may_be_unfit}
+
     def _sample(self, _event: Any) -> None:
         """At the end of every second, write down how the services are."""
         bin_ = round(self.env.now) - 1
@@ -182,7 +199,7 @@ class World:
                 capacity=service.capacity,
                 counts=(counts.completions, counts.rejected, counts.wasted),
             )
-            in_service = service.in_service if name in self.holders else 1.0
+            in_service = service.in_service if name in self._may_be_out else 1.0
             self.recorder.services[name].sample_more(bin_, arrivals=counts.arrivals, in_service=in_service)
             if caches := self.caches[name]:
                 hits, lookups = sum(cache.hits for cache in caches), sum(cache.lookups for cache in caches)

@@ -1,0 +1,37 @@
+"""How the replicas of a service come and go as processes: what a start takes, and what ends one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from stormlab import units
+from stormlab.policies.backoff import Fixed
+from stormlab.policies.retry import AnyBackoff
+from stormlab.scenario.disturbances import PositiveSeconds, Seconds, Strict
+
+
+class Startup(Strict):
+    """What a replica does after it was started and before it serves: it takes ``seconds`` s of its own, then gets
+    ``requests`` answers from service ``source``, one after the other, each within ``timeout`` s.
+
+    After a failure it starts over, later by ``backoff``. At most ``rate`` replicas per s may begin, or begin again;
+    the others wait for their turn. Replicas that are there from the beginning have all of that behind them.
+    """
+
+    seconds: Seconds = 0.0
+    source: str | None = None
+    requests: Annotated[int, Field(ge=1, le=1000)] = 1
+    timeout: PositiveSeconds = 10.0
+    backoff: Annotated[AnyBackoff, Field(discriminator="kind")] = Fixed(delay=1.0)
+    rate: Annotated[units.PerSecond, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
+class Crash(Strict):
+    """A replica ends when a request comes that would be one more than ``load`` inside of it, waiting or being worked
+    on: it is out of memory, or killed because it no longer answers in time. It is started again ``restart`` s later.
+    """
+
+    load: Annotated[int, Field(ge=1)]
+    restart: Seconds = 1.0

@@ -1,0 +1,197 @@
+"""The replicas of a service as processes that end and are started again, and what a start costs others.
+
+A start that has to ask another service is a loop when all replicas start at once: the answers come too late, whoever
+has none in time begins again, and the service that is asked works for callers who have left.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+from typing import Any
+
+import simpy
+
+from stormlab.drivers.sim import Run, Timer
+from stormlab.effects import PLAIN, Request, Strategy, call_once
+from stormlab.outcome import Outcome
+from stormlab.policies import Scope, Timeout
+from stormlab.scenario.model import Service as Description
+from stormlab.scenario.processes import Crash, Startup
+from stormlab.sim.service import CONNECTION_LOST, Endpoint, Replica, Reply
+
+
+class Processes:
+    """Starts and ends the ``replicas`` of one service."""
+
+    def __init__(
+        self, env: simpy.Environment, description: Description, replicas: Sequence[Replica], random: Random
+    ) -> None:
+        self._env = env
+        self._crash = description.crash
+        self.turns = Turns(env, description.startup.rate if description.startup else None)
+        self._of = {id(one): _Process(env, one, description.startup, self.turns, random) for one in replicas}
+
+    def connect(self, source: Endpoint) -> None:
+        """The way to the service that a start asks."""
+        for process in self._of.values():
+            process.source = source
+
+    def describe(self, description: Description) -> None:
+        """Go on with another rate of starts."""
+        self.turns.change(description.startup.rate if description.startup else None)
+
+    def stop(self, replica: Replica) -> None:
+        """End it at once; nothing but :meth:`start` brings it back."""
+        self._of[id(replica)].stop(held=True)
+
+    def start(self, replica: Replica) -> None:
+        """Begin to start one that has been stopped; nothing happens to one that is up or starting."""
+        self._of[id(replica)].start()
+
+    def restart(self, replica: Replica) -> None:
+        """End it and start it again."""
+        self.stop(replica)
+        self.start(replica)
+
+    def crash(self, replica: Replica, restart: float) -> None:
+        """End it, and start it again ``restart`` s later."""
+        Timer(self._env, 0.0, lambda _event: self._of[id(replica)].crash(restart))
+
+    def guard(self, replica: Replica, endpoint: Endpoint) -> Endpoint:
+        """``endpoint`` of ``replica``, which ends when there is too much in it."""
+        limits = self._crash
+        if limits is None:
+            return endpoint
+        return _limited(self, replica, endpoint, limits)
+
+
+def _limited(processes: Processes, replica: Replica, endpoint: Endpoint, limits: Crash) -> Endpoint:
+    def submit(request: Request, reply: Reply) -> Outcome | None:
+        if replica.up and replica.load >= limits.load:
+            processes.crash(replica, limits.restart)
+            return CONNECTION_LOST
+        return endpoint(request, reply)
+
+    return submit
+
+
+class _Process:
+    """One replica between its end and the moment it serves again."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        replica: Replica,
+        startup: Startup | None,
+        turns: Turns,
+        random: Random,
+    ) -> None:
+        self._env = env
+        self._replica = replica
+        self._startup = startup or Startup()
+        self._turns = turns
+        self.source: Endpoint | None = None
+        self._random = random
+        self._strategy: Strategy = Timeout(seconds=self._startup.timeout).bind(call_once, Scope(random=random))
+        self._delays: Iterator[float] = iter(())
+        self._answers = 0
+        self._held = False
+        self._starting = False
+        self._timer: Timer | None = None
+        self._run: Run | None = None
+
+    def stop(self, *, held: bool) -> None:
+        self._held = held
+        self._starting = False
+        self._turns.leave(self._begin)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._run is not None:
+            self._run.cut_off()
+        if self._replica.up:
+            self._replica.stop()
+
+    def crash(self, restart: float) -> None:
+        if self._replica.up:
+            self.stop(held=False)
+            self._later(restart, self.start)
+
+    def start(self) -> None:
+        self._held = False
+        if self._starting or self._replica.up:
+            return
+        self._starting = True
+        self._delays = self._startup.backoff.delays(self._random)
+        self._turns.wait(self._begin)
+
+    def _begin(self) -> None:
+        self._answers = 0
+        if self._startup.seconds:
+            self._later(self._startup.seconds, self._ask)
+        else:
+            self._ask()
+
+    def _ask(self) -> None:
+        if self.source is None:
+            self._ready()
+            return
+        run = self._run = Run(self._env, self._strategy(self._env.now, PLAIN), self.source, self._answered)
+        run.start()
+
+    def _answered(self, _now: float, outcome: Outcome) -> None:
+        self._run = None
+        if not outcome.ok:
+            self._later(next(self._delays), lambda: self._turns.wait(self._begin))
+            return
+        self._answers += 1
+        if self._answers < self._startup.requests:
+            self._later(0.0, self._ask)
+        else:
+            self._ready()
+
+    def _ready(self) -> None:
+        self._starting = False
+        self._replica.start()
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        self._timer = Timer(self._env, seconds, lambda _event: action())
+
+
+class Turns:
+    """Lets ``rate`` waiting actions per s begin, in the order they came; all at once when there is no rate."""
+
+    def __init__(self, env: simpy.Environment, rate: float | None) -> None:
+        self._env = env
+        self._rate = rate
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._free_at = 0.0
+        self._timer: Timer | None = None
+
+    def wait(self, begin: Callable[[], None]) -> None:
+        """Call ``begin`` when its turn comes, at once when it is free."""
+        self._waiting.append(begin)
+        self._admit(None)
+
+    def leave(self, begin: Callable[[], None]) -> None:
+        """Whoever waits with ``begin`` does no longer want to."""
+        if begin in self._waiting:
+            self._waiting.remove(begin)
+
+    def change(self, rate: float | None) -> None:
+        """Another rate from now on."""
+        self._rate = rate
+        self._free_at = self._env.now
+        self._admit(None)
+
+    def _admit(self, event: Any) -> None:
+        if event is None and self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        while self._waiting and (self._rate is None or self._env.now >= self._free_at):
+            if self._rate is not None:
+                self._free_at = max(self._free_at, self._env.now) + 1 / self._rate
+            self._waiting.popleft()()
+        if self._waiting and self._timer is None:
+            self._timer = Timer(self._env, self._free_at - self._env.now, self._admit)
