@@ -7,6 +7,7 @@ Here an exchange is tried exactly once, and a connection that was cut off in the
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from stormlab.telemetry import names
 
 #: Idle connections kept per server.
 IDLE = 256
+NO_HEADERS: Mapping[str, str] = {}
 _CONNECT_SECONDS = 5.0
 
 
@@ -39,13 +41,19 @@ class Connections:
         self._host = f"host: {parts.netloc}\r\n"
         self._idle: deque[socket.socket] = deque(maxlen=IDLE)
 
-    def get(self, path: str, headers: str = "") -> Answer:
-        """One GET; ``headers`` are lines that end in CRLF.
+    def get(self, path: str, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
+        """One GET, as :meth:`ask`."""
+        return self.ask("GET", path, headers)
+
+    def ask(self, method: str, path: str, headers: Mapping[str, str] = NO_HEADERS, body: bytes = b"") -> Answer:
+        """One request; ``path`` is percent-encoded.
 
         Raises:
-            OSError: the connection was refused or broke.
+            OSError, HTTPConnectionClosed, ValueError: the connection was refused or broke, or what came is not HTTP.
         """
-        return self._exchange(f"GET {path} HTTP/1.1\r\n{self._host}{headers}\r\n".encode("latin-1"))
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        length = f"content-length: {len(body)}\r\n" if body or method != "GET" else ""
+        return self._exchange(f"{method} {path} HTTP/1.1\r\n{self._host}{length}{lines}\r\n".encode("latin-1") + body)
 
     def _exchange(self, request: bytes) -> Answer:
         sock = self._connection()

@@ -7,7 +7,6 @@ from the intended start. What happened is written down request by request for th
 from __future__ import annotations
 
 import gc
-import json
 import os
 import time
 from array import array
@@ -17,21 +16,20 @@ from typing import Any
 import gevent
 import numpy as np
 from gevent.pool import Pool as Greenlets
-from geventhttpclient.response import HTTPConnectionClosed
 from locust import User, task
 
-from loadtests.connections import Answer, Connections
+from loadtests.answers import BROKEN, exchange, headers_of
+from loadtests.connections import Connections
 from stormlab.drivers.green import interpret
 from stormlab.effects import PLAIN, Request, Strategy
 from stormlab.live import plan as plans
-from stormlab.outcome import SUCCESS, Ending, Outcome, failure, overloaded
+from stormlab.outcome import Ending, Outcome
 from stormlab.policies import HealthCheck, Pool, Scope, compose
 from stormlab.scenario.arrivals import arrival_times, load_factor
 from stormlab.scenario.disturbances import Block, Change
 from stormlab.scenario.model import Client, Closed, Scenario
 from stormlab.scenario.requests import requests_of
 from stormlab.scenario.streams import stream
-from stormlab.telemetry import names
 
 #: Requests one client may have under way; more are dropped, which makes the run void.
 MOST_UNDER_WAY = 20_000
@@ -90,7 +88,7 @@ class Callee:
         if permit is None:
             return pool.refusal(now)
         try:
-            outcome = self._exchange(permit.replica, self._path, _headers(request, now))
+            outcome = exchange(self._replicas[permit.replica], "GET", self._path, headers_of(request, now))
         except BaseException:
             pool.expire(clock())
             pool.ignore(permit)
@@ -119,57 +117,10 @@ class Callee:
             if expired is not limit:
                 raise
             return False
-        except (OSError, HTTPConnectionClosed, ValueError):
+        except BROKEN:
             return False
         finally:
             limit.close()
-
-    def _exchange(self, replica: int, path: str, headers: str) -> Outcome:
-        try:
-            return outcome_of(self._replicas[replica].get(path, headers))
-        except ConnectionRefusedError:
-            return failure("connection-refused")
-        except (OSError, HTTPConnectionClosed, ValueError):
-            return failure("connection-lost")
-
-
-def _headers(request: Request, now: float) -> str:
-    headers = f"{names.ATTEMPT_HEADER}: {request.attempt}\r\n"
-    if request.deadline is not None:
-        left = max(0.0, request.deadline - now)
-        headers += f"{names.DEADLINE_HEADER}: {left * 1000:.0f}\r\n"
-    if request.caller:
-        headers += f"{names.CALLER_HEADER}: {request.caller}\r\n"
-    if request.priority != PLAIN.priority:
-        headers += f"{names.PRIORITY_HEADER}: {request.priority}\r\n"
-    if request.token:
-        headers += f"{names.IDEMPOTENCY_HEADER}: {request.token}\r\n"
-    return headers
-
-
-def outcome_of(answer: Answer) -> Outcome:
-    """What an HTTP answer means to the policies."""
-    if answer.status < 400:
-        return SUCCESS
-    if answer.status in (409, 429, 503):
-        return overloaded(_reason(answer.body), _seconds(answer.retry_after))
-    if answer.status >= 500:
-        return failure(f"http-{answer.status}")
-    return Outcome(Ending.INVALID, None, f"http-{answer.status}")
-
-
-def _reason(body: bytes) -> str:
-    try:
-        return str(json.loads(body).get("reason", "overloaded"))
-    except (ValueError, AttributeError):
-        return "overloaded"
-
-
-def _seconds(header: str) -> float | None:
-    try:
-        return float(header)
-    except ValueError:
-        return None
 
 
 class ScenarioUser(User):
