@@ -20,8 +20,10 @@ from locust import User, task
 
 from loadtests.answers import BROKEN, exchange, headers_of
 from loadtests.connections import Connections
+from loadtests.metrics import LoadMetrics, serve
 from stormlab.drivers.green import interpret
 from stormlab.effects import PLAIN, Request, Strategy
+from stormlab.events import ignore
 from stormlab.live import plan as plans
 from stormlab.outcome import Ending, Outcome
 from stormlab.policies import HealthCheck, Pool, Scope, compose
@@ -40,6 +42,8 @@ HEALTHY = (200, 429)
 
 PLAN = plans.read(os.environ[plans.ENVIRONMENT])
 SCENARIO = PLAN.scenario()
+#: Somebody watches, or nothing is counted but what the results need.
+METRICS = LoadMetrics() if PLAN.metrics else None
 
 
 class Journal:
@@ -137,6 +141,10 @@ class ScenarioUser(User):
         self.random = stream(PLAN.seed, "client", self.client_name, "edge")
         self.scenario = SCENARIO
         self.strategy = self._strategy(SCENARIO)
+        self.attempt: Callable[[Request], Outcome] = lambda request: self.callee.attempt(request, self.now)
+        if METRICS is not None:
+            METRICS.watch(self.client_name, self.journal, self.client.policies)
+            self.attempt = METRICS.metered(self.client_name, self.attempt, self.now)
         self.make = requests_of(self.client_name, self.client, stream(PLAN.seed, "client", self.client_name, "keys"))
         self.times = arrival_times(SCENARIO, self.client_name, PLAN.seed)
 
@@ -200,7 +208,7 @@ class ScenarioUser(User):
             nonlocal tries
             tries += 1
             journal.tries.append(self.now())
-            return self.callee.attempt(request, self.now)
+            return self.attempt(request)
 
         if self._blocked(sent):
             outcome = Outcome(Ending.REFUSED, None, "blocked")
@@ -213,6 +221,8 @@ class ScenarioUser(User):
         journal.ended.append(ended)
         journal.ending.append(plans.ENDINGS.index(outcome.ending))
         journal.attempts.append(tries)
+        if METRICS is not None:
+            METRICS.edges.request_ended(self.client_name, outcome)
         self._tell_locust(outcome, ended - intended)
 
     def _tell_locust(self, outcome: Outcome, seconds: float) -> None:
@@ -235,7 +245,9 @@ class ScenarioUser(User):
 
     def _strategy(self, scenario: Scenario) -> Strategy:
         random = stream(PLAN.seed, "client", self.client_name, "policies")
-        return compose(scenario.clients[self.client_name].policies, Scope(random=random, edge=self.client_name))
+        listener = ignore if METRICS is None else METRICS.edges
+        scope = Scope(random=random, edge=self.client_name, listener=listener)
+        return compose(scenario.clients[self.client_name].policies, scope)
 
     def _change(self, change: Change) -> None:
         """Swap the policies when the scenario's clock says so, and back again."""
@@ -308,6 +320,7 @@ class Players:
 
 
 PLAYERS = Players(len(SCENARIO.clients))
+SCRAPED = None if METRICS is None else serve(METRICS, PLAN.metrics)
 CALLEES = {
     target: Callee(target, PLAN.targets[target], "/v1/stormlab")
     for target in {client.target for client in SCENARIO.clients.values()}

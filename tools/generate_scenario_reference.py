@@ -25,13 +25,13 @@ from stormlab.scenario.model import (
     Dependency,
     Expectation,
     Moment,
-    PolicySpec,
     Queue,
     RunSettings,
     Scenario,
     Service,
 )
 from stormlab.scenario.parts import Cache, Keys, Lease, Slowdown
+from stormlab.scenario.patterns import PolicySpec
 from stormlab.scenario.processes import Crash, Startup
 from stormlab.scenario.schema import annotated, every_table, is_table, keys, kind_of, members, unit
 from stormlab.scenario.vocabulary import MEASURE_UNITS, TIME_TO_RECOVER, Word

@@ -21,8 +21,6 @@ from stormlab.telemetry import names
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-#: Upper edges in s; from a loop-back round trip to a caller's last patience.
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH"})
 
 
@@ -34,7 +32,11 @@ class RequestCounts:
         labels = ["service", "route", "method"]
         self._requests = Counter(names.REQUESTS, "requests answered", [*labels, "status"], registry=registry)
         self._seconds = Histogram(
-            names.REQUEST_SECONDS, "time to the end of the answer in s", labels, registry=registry, buckets=BUCKETS
+            names.REQUEST_SECONDS,
+            "time to the end of the answer in s",
+            labels,
+            registry=registry,
+            buckets=names.BUCKETS,
         )
         self._counters: dict[tuple[str, str, str], Counter] = {}
         self._timers: dict[tuple[str, str], Histogram] = {}

@@ -17,7 +17,7 @@ from services.common.service_time import FORMS, ServiceTime
 from services.common.station import Discipline
 from stormlab.errors import BadInput
 from stormlab.policies.queueing import INTERVAL, TARGET
-from stormlab.scenario.model import GuardSpec
+from stormlab.scenario.patterns import GuardSpec
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]

@@ -14,8 +14,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
 from services.common.health import Finding, Status
-from services.gateway.edge_metrics import EdgeMetrics
-from services.gateway.exchange import Asked, Exchange, HttpExchange, RpcExchange
+from services.gateway.exchange import Asked, Exchange, HttpExchange
 from services.gateway.settings import Upstream
 from stormlab.drivers.aio import Pipeline
 from stormlab.effects import Request
@@ -24,6 +23,7 @@ from stormlab.outcome import Outcome
 from stormlab.policies import HealthCheck, Pool
 from stormlab.policies.pool import Mood
 from stormlab.telemetry import names
+from stormlab.telemetry.edges import EdgeMetrics
 from stormlab.telemetry.tracing import Tracing, propagate
 
 logger = structlog.get_logger()
@@ -124,6 +124,8 @@ class Edge:
 
     def _connect(self) -> Exchange:
         if self.upstream.protocol == "grpc":
+            from services.gateway.rpc_exchange import RpcExchange
+
             return RpcExchange(self.upstream.replicas, largest=self._largest)
         return HttpExchange(connections=self.upstream.connections, largest=self._largest)
 

@@ -18,12 +18,12 @@ from services.common.faults import FaultGuard
 from services.common.health import Check
 from services.common.parts import Parts
 from services.gateway.edge import Edge, ReplicaMetrics
-from services.gateway.edge_metrics import EdgeMetrics
 from services.gateway.exchange import Answer, Asked
 from services.gateway.openapi import document
 from services.gateway.settings import GatewaySettings, Upstream, read_upstreams
 from stormlab.effects import Request
 from stormlab.outcome import Ending, Outcome, failure
+from stormlab.telemetry.edges import EdgeMetrics
 
 NAME = "gateway"
 KEY_ROUTE, CREDIT_ROUTE, FIBONACCI_ROUTE = "/v1/{key}", "/v1/{key}/credit", "/fibonacci"

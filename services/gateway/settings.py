@@ -15,7 +15,7 @@ from stormlab.policies import Deadline, FullJitter, HealthCheck, OutlierEjection
 from stormlab.policies.balancing import Balancing
 from stormlab.scenario.complaints import problems
 from stormlab.scenario.disturbances import Strict
-from stormlab.scenario.model import PolicySpec
+from stormlab.scenario.patterns import PolicySpec
 
 Address = Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$")]
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field, TypeAdapter, ValidationError
 
 from stormlab.policies import Retry
-from stormlab.scenario.model import GuardSpec, PolicySpec
+from stormlab.scenario.patterns import GuardSpec, PolicySpec
 from tests.policies.test_contract import CONFIGS
 
 SPEC: TypeAdapter[Any] = TypeAdapter(Annotated[PolicySpec | GuardSpec, Field(discriminator="kind")])

@@ -32,10 +32,19 @@ class Herald:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Herald:
         return cls(environment.get(ENVIRONMENT))
 
-    def watch(self, replicas: list[Replica]) -> None:
-        """These processes have metrics from now on; with none, the run is over and so is every fault."""
+    @property
+    def listened_to(self) -> bool:
+        """Whether there is somebody to be told."""
+        return self._port is not None
+
+    def watch(self, replicas: list[Replica], load: int) -> None:
+        """These processes have metrics from now on, and the load generator at port ``load``."""
         targets = [{"name": f"run-{one.name}", "service": one.service, "port": one.port} for one in replicas]
-        self._say("PUT", "/api/guests", targets)
+        self._say("PUT", "/api/guests", [*targets, {"name": "run-load", "service": "load", "port": load}])
+
+    def is_over(self) -> None:
+        """The run is, and with it every fault; nothing of it is to be watched any more."""
+        self._say("PUT", "/api/guests", [])
 
     def begins(self, one: Disturbance) -> None:
         self._moment(one, "begin")

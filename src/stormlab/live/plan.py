@@ -26,7 +26,10 @@ ENDINGS = tuple(Ending)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything a load generator needs; times in s of the live clock. ``targets`` are base URLs by service."""
+    """Everything a load generator needs; times in s of the live clock.
+
+    ``targets`` are base URLs by service; ``metrics`` is the port of the generator's scrape page, 0 for none.
+    """
 
     scenario_path: str
     name: str
@@ -35,6 +38,7 @@ class Plan:
     targets: Mapping[str, Sequence[str]]
     folder: str
     grace: float
+    metrics: int = 0
 
     def scenario(self) -> Scenario:
         loaded = loader.load(Path(self.scenario_path))

@@ -16,7 +16,8 @@ from stormlab.chaos.client import ProxySpec, ToxiproxyClient
 from stormlab.errors import BadInput
 from stormlab.live import checkout, http, ports
 from stormlab.live.children import Child
-from stormlab.scenario.model import GuardSpec, Scenario, Service
+from stormlab.scenario.model import Scenario, Service
+from stormlab.scenario.patterns import GuardSpec
 
 #: How long a part of the stack may take to come up, in s.
 START_LIMIT = 30.0

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from stormlab.errors import StormlabError
-from stormlab.live import checkout
+from stormlab.live import checkout, ports
 from stormlab.live.actuator import Actuator, refuse_what_cannot_be_done
 from stormlab.live.children import Child, terminable
 from stormlab.live.doses import doses
@@ -87,14 +87,14 @@ class _LiveRun:
             metrics = Metrics(stack.replicas, clock=self.now, width=1 / self.speed)
             prober = Prober(stack.replicas, clock=self.now)
             plan = self._plan(stack)
-            self.herald.watch(stack.replicas)
+            self.herald.watch(stack.replicas, plan.metrics)
             try:
                 generator = self._start_generator(stack, plan)
                 with Watcher(metrics.step, self.now), Watcher(prober.step, self.now):
                     self._play_faults(actuator, generator)
                 self._drain(generator)
             finally:
-                self.herald.watch([])
+                self.herald.is_over()
                 stack.reset()
             rows = {name: self._rows(plan, name, generator) for name in self.scenario.clients}
         facts = {
@@ -122,6 +122,7 @@ class _LiveRun:
             targets=stack.targets(),
             folder=str(self.folder),
             grace=DRAIN,
+            metrics=ports.free(1)[0] if self.herald.listened_to else 0,
         )
 
     def _start_generator(self, stack: Stack, plan: Plan) -> Child:

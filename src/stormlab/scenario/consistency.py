@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from stormlab.errors import InvalidValue
 from stormlab.policies import Policy
 from stormlab.scenario.changes import changed
-from stormlab.scenario.demand import bursts_of, cumulative
 from stormlab.scenario.disturbances import (
     Block,
     Burst,
@@ -217,6 +216,8 @@ def _sizes(scenario: Scenario) -> Iterator[InvalidValue]:
 
 def expected_requests(scenario: Scenario, name: str, client: Client) -> float:
     """How many requests the client will make, retries not counted; for closed loops the most it could make."""
+    from stormlab.scenario.demand import bursts_of, cumulative  # and with it numpy, which reading a file can do without
+
     arrivals = client.arrivals
     if arrivals.kind == "trace":
         return len(arrivals.times)

@@ -9,36 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from stormlab import units
 from stormlab.errors import InvalidValue
-from stormlab.policies import (
-    AdaptiveThrottle,
-    AimdLimit,
-    BotocoreBudget,
-    Bulkhead,
-    CallerThrottle,
-    CircuitBreaker,
-    ConcurrencyShed,
-    ConsecutiveBreaker,
-    Deadline,
-    Degrade,
-    EnvoyBudget,
-    Fallback,
-    FinagleBudget,
-    GradientLimit,
-    GrpcBudget,
-    HealthCheck,
-    Hedge,
-    Idempotent,
-    OutlierEjection,
-    Panic,
-    PriorityShed,
-    QueueShed,
-    Retry,
-    RetryBreaker,
-    RetryBudget,
-    RetryRatio,
-    Timeout,
-    VegasLimit,
-)
+from stormlab.policies import HealthCheck, OutlierEjection, Panic
 from stormlab.policies.balancing import Balancing
 from stormlab.policies.queueing import INTERVAL, TARGET
 from stormlab.scenario.changes import changed
@@ -48,48 +19,9 @@ from stormlab.scenario.distributions import Distribution, Fixed
 from stormlab.scenario.disturbances import LONGEST, AnyDisturbance, Change, PositiveSeconds, Seconds, Strict
 from stormlab.scenario.parts import Cache, Keys, Lease, Slowdown, best_concurrency
 from stormlab.scenario.paths import near
+from stormlab.scenario.patterns import GuardSpec, PolicySpec
 from stormlab.scenario.processes import Crash, Startup
 from stormlab.scenario.vocabulary import CLIENT_MEASURES, MEASURE_UNITS, ONLY_OF_SERVICES, SERVICE_MEASURES, Word
-
-#: The policies a scenario may name. A new pattern adds itself here.
-PolicySpec: TypeAlias = Annotated[
-    AdaptiveThrottle
-    | AimdLimit
-    | BotocoreBudget
-    | Bulkhead
-    | CallerThrottle
-    | CircuitBreaker
-    | ConsecutiveBreaker
-    | Deadline
-    | EnvoyBudget
-    | Fallback
-    | FinagleBudget
-    | GradientLimit
-    | GrpcBudget
-    | Hedge
-    | Retry
-    | RetryBreaker
-    | RetryBudget
-    | RetryRatio
-    | Timeout
-    | VegasLimit,
-    Field(discriminator="kind"),
-]
-
-#: What may stand at the door of a service. A pattern that guards a server adds itself here.
-GuardSpec: TypeAlias = Annotated[
-    AimdLimit
-    | Bulkhead
-    | CallerThrottle
-    | ConcurrencyShed
-    | Degrade
-    | GradientLimit
-    | Idempotent
-    | PriorityShed
-    | QueueShed
-    | VegasLimit,
-    Field(discriminator="kind"),
-]
 
 AnyDistribution: TypeAlias = Annotated[Distribution, Field(discriminator="kind")]
 Count: TypeAlias = Annotated[int, Field(ge=1)]

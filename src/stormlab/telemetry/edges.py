@@ -9,15 +9,30 @@ from opentelemetry.trace import get_current_span
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.core import GaugeMetricFamily
 
-from services.common.metrics import BUCKETS
 from stormlab.events import AttemptEnded, Event, FellBack, HedgeStarted, LimitChanged, RetrySuppressed, StateChanged
 from stormlab.outcome import Outcome
-from stormlab.policies import Policy
+from stormlab.policies import (
+    AimdLimit,
+    BotocoreBudget,
+    CircuitBreaker,
+    ConsecutiveBreaker,
+    Deadline,
+    EnvoyBudget,
+    FinagleBudget,
+    GradientLimit,
+    GrpcBudget,
+    Policy,
+    RetryBreaker,
+    RetryBudget,
+    RetryRatio,
+    VegasLimit,
+)
 from stormlab.policies.breaker import State
+from stormlab.policies.budget import OVERDRAWN
 from stormlab.telemetry import names
 from stormlab.telemetry.tracing import exemplar
 
-_BREAKERS = ("circuit-breaker", "consecutive-breaker")
+_BUDGETS = BotocoreBudget | EnvoyBudget | FinagleBudget | GrpcBudget | RetryBreaker | RetryBudget | RetryRatio
 
 
 class EdgeMetrics:
@@ -31,7 +46,7 @@ class EdgeMetrics:
         )
         self._attempts = Counter(names.EDGE_ATTEMPTS, "attempts ended", [*edge, "ending"], registry=registry)
         self._seconds = Histogram(
-            names.EDGE_ATTEMPT_SECONDS, "time of an attempt in s", edge, registry=registry, buckets=BUCKETS
+            names.EDGE_ATTEMPT_SECONDS, "time of an attempt in s", edge, registry=registry, buckets=names.BUCKETS
         )
         self._suppressed = Counter(
             names.EDGE_RETRIES_SUPPRESSED, "retries and hedges forbidden", [*edge, "reason"], registry=registry
@@ -45,10 +60,18 @@ class EdgeMetrics:
         registry.register(self)
 
     def introduce(self, edge: str, policies: Sequence[Policy]) -> None:
-        """Shows the states that ``policies`` begin in."""
+        """Shows the states and limits that ``policies`` begin in, and 0 of what they may forbid."""
         for policy in policies:
-            if policy.kind in _BREAKERS:
-                self._state.labels(self._service, edge, policy.kind, State.CLOSED).set(1)
+            match policy:
+                case CircuitBreaker() | ConsecutiveBreaker():
+                    for state in State:
+                        self._state.labels(self._service, edge, policy.kind, state).set(state is State.CLOSED)
+                case AimdLimit() | GradientLimit() | VegasLimit():
+                    self._limit.labels(self._service, edge, policy.kind).set(policy.initial)
+                case Deadline():
+                    self._suppressed.labels(self._service, edge, policy.kind)
+                case _ if isinstance(policy, _BUDGETS):
+                    self._suppressed.labels(self._service, edge, OVERDRAWN.reason)
 
     def request_ended(self, edge: str, outcome: Outcome) -> None:
         self._ends[edge] += 1

@@ -1,0 +1,75 @@
+"""The patterns that a scenario, or the settings of a service, may name: those of callers, and those at the door."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from stormlab.policies import (
+    AdaptiveThrottle,
+    AimdLimit,
+    BotocoreBudget,
+    Bulkhead,
+    CallerThrottle,
+    CircuitBreaker,
+    ConcurrencyShed,
+    ConsecutiveBreaker,
+    Deadline,
+    Degrade,
+    EnvoyBudget,
+    Fallback,
+    FinagleBudget,
+    GradientLimit,
+    GrpcBudget,
+    Hedge,
+    Idempotent,
+    PriorityShed,
+    QueueShed,
+    Retry,
+    RetryBreaker,
+    RetryBudget,
+    RetryRatio,
+    Timeout,
+    VegasLimit,
+)
+
+#: The policies a scenario may name. A new pattern adds itself here.
+PolicySpec: TypeAlias = Annotated[
+    AdaptiveThrottle
+    | AimdLimit
+    | BotocoreBudget
+    | Bulkhead
+    | CallerThrottle
+    | CircuitBreaker
+    | ConsecutiveBreaker
+    | Deadline
+    | EnvoyBudget
+    | Fallback
+    | FinagleBudget
+    | GradientLimit
+    | GrpcBudget
+    | Hedge
+    | Retry
+    | RetryBreaker
+    | RetryBudget
+    | RetryRatio
+    | Timeout
+    | VegasLimit,
+    Field(discriminator="kind"),
+]
+
+#: What may stand at the door of a service. A pattern that guards a server adds itself here.
+GuardSpec: TypeAlias = Annotated[
+    AimdLimit
+    | Bulkhead
+    | CallerThrottle
+    | ConcurrencyShed
+    | Degrade
+    | GradientLimit
+    | Idempotent
+    | PriorityShed
+    | QueueShed
+    | VegasLimit,
+    Field(discriminator="kind"),
+]
