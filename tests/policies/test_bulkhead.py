@@ -12,8 +12,8 @@ from stormlab import Pipeline, errors
 from stormlab.effects import PLAIN
 from stormlab.errors import InvalidValue
 from stormlab.outcome import Ending
-from stormlab.policies import Bulkhead, NoBackoff, Retry, Timeout
-from stormlab.policies.bulkhead import Compartment
+from stormlab.policies import Bulkhead, EnvoyThresholds, NoBackoff, Retry, Timeout
+from stormlab.policies.bulkhead import Compartment, Thresholds
 from stormlab.testing import run_in_virtual_time
 from tests.policies.bench import FAILED, OK, Bench
 
@@ -71,3 +71,30 @@ def test_inside_is_what_was_admitted_and_has_not_left(moves: list[str], limit: i
 def test_bad_numbers_are_refused_by_name() -> None:
     with pytest.raises(InvalidValue, match="limit: must be a whole number, 1 or more"):
         Bulkhead(limit=0)
+
+
+def test_the_thresholds_of_envoy() -> None:
+    """envoyproxy.io, config.cluster.v3.CircuitBreakers.Thresholds: max_requests 1024, max_retries 3."""
+    assert EnvoyThresholds() == EnvoyThresholds(max_requests=1024, max_retries=3)
+    thresholds, again = Thresholds(1024, 3), PLAIN.again(2)
+    assert [thresholds.admit(0, again) is not None for _ in range(4)] == [True, True, True, False]
+    assert thresholds.refusal(0).reason == "retry-budget"
+    assert [thresholds.admit(0, PLAIN) is not None for _ in range(1022)] == [True] * 1021 + [False]
+    assert thresholds.refusal(0).reason == "bulkhead-full"
+    thresholds.settle(0, again, OK)
+    assert thresholds.admit(0, again) is not None
+    assert thresholds.admit(0, again) is None
+
+
+@given(moves=st.lists(st.sampled_from(["first", "again", "settle", "ignore"]), max_size=60))
+def test_thresholds_count_what_is_held(moves: list[str]) -> None:
+    thresholds, held = Thresholds(5, 2), [PLAIN][:0]
+    for move in moves:
+        if move in ("first", "again"):
+            permit = thresholds.admit(0, PLAIN if move == "first" else PLAIN.again(2))
+            held += [permit] if permit is not None else []
+        elif held:
+            permit = held.pop()
+            thresholds.settle(0, permit, OK) if move == "settle" else thresholds.ignore(permit)
+        assert thresholds.inside == len(held) <= 5
+        assert thresholds.retrying == sum(permit.attempt > 1 for permit in held) <= 2

@@ -55,3 +55,53 @@ class Bulkhead:
 
     def bind(self, inner: Strategy, scope: Scope) -> Strategy:
         return gated(inner, Compartment(self.limit))
+
+
+_RETRIES = refused("retry-budget")
+
+
+class Thresholds:
+    """Counts who is inside, and who of them is trying again."""
+
+    __slots__ = ("inside", "requests", "retries", "retrying")
+
+    def __init__(self, requests: int, retries: int) -> None:
+        self.requests, self.retries = requests, retries
+        self.inside = self.retrying = 0
+
+    def admit(self, now: float, request: Request) -> Request | None:
+        if self.inside >= self.requests or (request.attempt > 1 and self.retrying >= self.retries):
+            return None
+        self.inside += 1
+        self.retrying += request.attempt > 1
+        return request
+
+    def settle(self, now: float, permit: Request, outcome: Outcome) -> None:
+        self.ignore(permit)
+
+    def ignore(self, permit: Request) -> None:
+        self.inside -= 1
+        self.retrying -= permit.attempt > 1
+
+    def refusal(self, now: float) -> Outcome:
+        return _FULL if self.inside >= self.requests else _RETRIES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvoyThresholds:
+    """At most ``max_requests`` calls at once, ``max_retries`` of them retries: Envoy's circuit breakers by default.
+
+    Its limits on connections and on requests that wait for one (1024 each) have no meaning here: nothing waits for a
+    connection (envoyproxy.io, config.cluster.v3.CircuitBreakers.Thresholds). Goes inside ``Retry``.
+    """
+
+    kind: Literal["envoy-thresholds"] = "envoy-thresholds"
+    max_requests: int = 1024
+    max_retries: int = 3
+
+    def __post_init__(self) -> None:
+        count("max_requests", self.max_requests, least=1)
+        count("max_retries", self.max_retries)
+
+    def bind(self, inner: Strategy, scope: Scope) -> Strategy:
+        return gated(inner, Thresholds(self.max_requests, self.max_retries))

@@ -7,9 +7,11 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from stormlab.policies import (
+    AdaptiveRate,
     AdaptiveThrottle,
     AimdLimit,
     BotocoreBudget,
+    BotocoreRetry,
     Bulkhead,
     CallerThrottle,
     CircuitBreaker,
@@ -18,10 +20,13 @@ from stormlab.policies import (
     Deadline,
     Degrade,
     EnvoyBudget,
+    EnvoyThresholds,
     Fallback,
     FinagleBudget,
     GradientLimit,
     GrpcBudget,
+    GrpcHedge,
+    GrpcRetry,
     Hedge,
     Idempotent,
     PriorityShed,
@@ -36,19 +41,24 @@ from stormlab.policies import (
 
 #: The policies a scenario may name. A new pattern adds itself here.
 PolicySpec: TypeAlias = Annotated[
-    AdaptiveThrottle
+    AdaptiveRate
+    | AdaptiveThrottle
     | AimdLimit
     | BotocoreBudget
+    | BotocoreRetry
     | Bulkhead
     | CallerThrottle
     | CircuitBreaker
     | ConsecutiveBreaker
     | Deadline
     | EnvoyBudget
+    | EnvoyThresholds
     | Fallback
     | FinagleBudget
     | GradientLimit
     | GrpcBudget
+    | GrpcHedge
+    | GrpcRetry
     | Hedge
     | Retry
     | RetryBreaker
