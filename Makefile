@@ -22,7 +22,7 @@ BENCHMARKS := $(filter-out __init__ echo_load bare_http bare_proxy,$(basename $(
 # Half the length and the same outcome: in the live world time is real.
 SHORT := --set run.duration=38 --set faults.spike.at=8 --set faults.spike.for=5
 
-RANKED := naive,no-retries,budget,backoff-only,ratio-budget,breaker,adaptive-limit,deadline
+RANKED := naive,no-retries,budget,backoff-only,ratio-budget,finagle-budget,retry-breaker,breaker,adaptive-limit,deadline
 
 UV := .tools/bin/uv
 BIN := $(UV_PROJECT_ENVIRONMENT)/bin
@@ -45,9 +45,12 @@ demo: $(SYNCED) ## a retry storm and its cure, simulated and live, into runs/dem
 	$(BIN)/stormlab run retry-storm --variant naive --both $(SHORT) --out runs/demo/naive --force
 	$(BIN)/stormlab run retry-storm --variant budget --both $(SHORT) --out runs/demo/budget --force
 
-ranking: $(SYNCED) ## eight policies in the retry storm, in both worlds: do they rank alike? (five minutes)
-	$(BIN)/stormlab compare retry-storm --variants $(RANKED) --seeds 20 $(SHORT) --out runs/ranking/sim --force
-	$(BIN)/stormlab compare retry-storm --variants $(RANKED) --both $(SHORT) --set run.live_speed=1.5 --out runs/ranking/both --force
+ranking: $(SYNCED) ## ten policies in the retry storm, 20 simulated seeds and live once: do they rank alike? (nine minutes)
+	$(BIN)/stormlab compare retry-storm --variants $(RANKED) --both --seeds 20 --live-seeds 1 --live-tries 3 \
+	  --set run.live_speed=1.5 --out runs/ranking --force
+	cp runs/ranking/compare.json docs/ranking.json
+	cp runs/ranking/plots/league.png docs/images/ranking.png
+	$(BIN)/python -m tools.generate_ranking
 
 figures: $(SYNCED) ## the pictures of the README, from runs in both worlds
 	$(BIN)/stormlab compare retry-storm --variants naive,budget --both $(SHORT) --out runs/readme --force

@@ -125,6 +125,12 @@ def test_a_run_that_cannot_start_leaves_no_empty_folder(
         assert not Path("results").exists()
 
 
+def test_more_live_seeds_than_seeds_are_refused(call: Call, scenario: Path) -> None:
+    done = call("run", scenario, "--both", "--seeds", 2, "--live-seeds", 3)
+    assert done.exit_code == 2
+    assert "live seeds must be from 1 to the number of seeds (2), not 3" in done.output
+
+
 def test_compare_plays_each_variant_with_the_same_seeds(call: Call, scenario: Path) -> None:
     done = call("compare", scenario, "--variants", "calm,hopeless", "--seeds", 2, "--jobs", 1, "--out", "c", "--json")
     assert done.exit_code == 1

@@ -6,16 +6,12 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from stormlab.report.comparison import (
-    Estimate,
-    as_json,
-    compare_table,
-    comparison_figure,
-    comparison_headline,
-    write_comparison,
-)
+from stormlab.report.comparison import comparison_figure, write_comparison
+from stormlab.report.league import Estimate, as_json, compare_table, comparison_headline, from_json
+from stormlab.report.league_figure import PANELS, league_figure
 from stormlab.scenario.result import Result
 from tests.report.conftest import Make
 from tests.report.test_page import Page
@@ -98,6 +94,31 @@ def test_the_files_hold_the_same_table(variants: dict[str, list[Result]], tmp_pa
     assert (tmp_path / "plots" / "compare.png").is_file()
 
 
-def test_a_row_as_json_has_no_nan(variants: dict[str, list[Result]]) -> None:
+def test_a_row_as_json_has_no_nan_and_gives_the_row_back(variants: dict[str, list[Result]]) -> None:
     for row in compare_table(variants):
-        json.dumps(as_json(row), allow_nan=False)
+        assert repr(from_json(json.loads(json.dumps(as_json(row), allow_nan=False)))) == repr(row)
+
+
+def test_the_league_figure_has_the_best_on_top_and_an_interval_for_every_mean(
+    variants: dict[str, list[Result]],
+) -> None:
+    rows = compare_table(variants)
+    figure = league_figure(rows)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["budget", "naive"]
+    (budget,) = (row for row in rows if row.variant == "budget")
+    for panel, axes in zip(PANELS, figure.axes, strict=True):
+        drawn = [tuple(np.asarray(line.get_xdata()).tolist()) for line in axes.get_lines()]
+        estimate = getattr(budget, panel.measure)
+        assert (estimate.low, estimate.high) in drawn and (estimate.mean,) in drawn
+
+
+def test_the_league_figure_says_whether_the_worlds_rank_alike(make: Make) -> None:
+    both = {
+        "naive": [make(storm=True), make(storm=True, world="live")],
+        "budget": [make(storm=False), make(storm=False, world="live")],
+    }
+    title = league_figure(compare_table(both)).get_suptitle()
+    assert title == "Simulation and live rank these 2 alike, the best on top"
+    both["budget"][1], both["naive"][1] = both["naive"][1], both["budget"][1]
+    title = league_figure(compare_table(both)).get_suptitle()
+    assert title == "Simulation and live rank in opposite orders: naive and budget"

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from stormlab.report.comparison import Estimate, Row
-from stormlab.report.ranking import order, reversals
+from stormlab.report.league import Estimate, Row
+from stormlab.report.ranking import order, ranks, reversals
 from stormlab.scenario.vocabulary import Word
 
 NONE = Estimate.of([])
@@ -58,3 +58,9 @@ def test_a_pair_is_reversed_when_both_worlds_are_sure() -> None:
     assert reversals([*sim, *alike]) == []
     assert reversals([*sim, *opposed]) == [("a", "b")]
     assert reversals(sim) is None
+
+
+def test_ranks_count_those_who_are_better() -> None:
+    rows = [row("a", "sim", *GOOD), row("b", "sim", *BAD), row("c", "sim", *FAIR), row("d", "sim", *GOOD)]
+    assert ranks(rows, "sim") == {"a": 1, "b": 4, "c": 3, "d": 1}
+    assert ranks(rows, "live") == {}

@@ -49,6 +49,8 @@ def run(
     world: Worlds = "sim",
     seed: int | None = None,
     seeds: int = 1,
+    live_seeds: int | None = None,
+    live_tries: int = 1,
     jobs: int = 1,
     proxy: str = "auto",
     engine: str = "auto",
@@ -63,6 +65,8 @@ def run(
         world: simulated, live on real processes, or both, simulation first.
         seed: the first seed, 0 or more; the scenario's own when ``None``.
         seeds: how many seeds, 1 or more: ``seed``, ``seed + 1`` and so on.
+        live_seeds: how many of them are played live, 1 or more; all when ``None``.
+        live_tries: how often a live run is played at most while it is void, 1 or more.
         jobs: processes to simulate in. More than 1 needs, as ever in Python, a main module that can be imported.
         proxy: of a live run: ``auto`` (Toxiproxy when it is on PATH, else the embedded one), ``embedded``,
             ``toxiproxy``, or the URL of a control API that is answering already.
@@ -78,7 +82,8 @@ def run(
     resolved = _resolve(scenario, variant, overrides)
     reference = "scenario.toml" if isinstance(scenario, Scenario) else str(scenario)
     with output.opened(out, replacing=force) as folder:
-        plan = _plan(resolved, world, proxy, engine, seed, seeds, folder, [reference, *_choices(variant, overrides)])
+        chosen = _Seeds(first=seed, number=seeds, live=live_seeds, tries=live_tries)
+        plan = _plan(resolved, world, proxy, engine, chosen, folder, [reference, *_choices(variant, overrides)])
         return _play([plan], jobs, progress)[resolved.variant]
 
 
@@ -90,6 +95,8 @@ def compare(
     world: Worlds = "sim",
     seed: int | None = None,
     seeds: int = 1,
+    live_seeds: int | None = None,
+    live_tries: int = 1,
     jobs: int = 1,
     proxy: str = "auto",
     engine: str = "auto",
@@ -110,6 +117,7 @@ def compare(
     if not names:
         raise BadInput(f"{source.path}: there are no variants to compare; add [variants.NAME] tables")
     resolved = {name: loader.resolve(source, variant=name, overrides=texts(overrides)) for name in names}
+    chosen = _Seeds(first=seed, number=seeds, live=live_seeds, tries=live_tries)
     with output.opened(out, replacing=force) as folder:
         plans = [
             _plan(
@@ -117,8 +125,7 @@ def compare(
                 world,
                 proxy,
                 engine,
-                seed,
-                seeds,
+                chosen,
                 folder and folder / name,
                 [str(scenario), *_choices(name, overrides)],
             )
@@ -142,6 +149,39 @@ def _choices(variant: str, overrides: Overrides) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Seeds:
+    """``number`` of them from ``first`` on (the scenario's own when ``None``), ``live`` of which are played live.
+
+    A live run is played up to ``tries`` times while it is void.
+    """
+
+    first: int | None
+    number: int
+    live: int | None
+    tries: int = 1
+
+    def __post_init__(self) -> None:
+        if (self.first or 0) < 0 or self.number < 1:
+            raise BadInput(f"seed must be 0 or more and seeds 1 or more, not {self.first} and {self.number}")
+        if self.tries < 1:
+            raise BadInput(f"live tries must be 1 or more, not {self.tries}")
+        if self.live is not None and not 1 <= self.live <= self.number:
+            raise BadInput(f"live seeds must be from 1 to the number of seeds ({self.number}), not {self.live}")
+
+    def of(self, scenario: Scenario, world: str) -> range:
+        """The seeds that ``scenario`` is played with in ``world``."""
+        first = scenario.run.seed if self.first is None else self.first
+        return range(first, first + (self.live if world == "live" and self.live is not None else self.number))
+
+    def words(self, scenario: Scenario, world: str) -> list[str]:
+        """The words of a command line that choose the same."""
+        many = ["--seeds", str(self.number)] if self.number > 1 else []
+        few = ["--live-seeds", str(self.live)] if self.live is not None and world != "sim" else []
+        again = ["--live-tries", str(self.tries)] if self.tries > 1 and world != "sim" else []
+        return ["--seed", str(self.of(scenario, world)[0]), *many, *few, *again]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
     """Every run of one variant, where it is written to, and what to type to play it again."""
 
@@ -156,29 +196,24 @@ def _plan(
     world: Worlds,
     proxy: str,
     engine: str,
-    seed: int | None,
-    seeds: int,
+    seeds: _Seeds,
     folder: Path | None,
     words: Sequence[str],
 ) -> _Plan:
     if world not in WORLDS_OF:
         raise BadInput(f"world: {world!r} is none of {', '.join(WORLDS_OF)}")
-    first = scenario.run.seed if seed is None else seed
-    if first < 0 or seeds < 1:
-        raise BadInput(f"seed must be 0 or more and seeds 1 or more, not {first} and {seeds}")
     if "live" in WORLDS_OF[world]:
         _require_live()
     if "sim" in WORLDS_OF[world]:
         engines.require(scenario, engine)
     jobs = [
-        Job(scenario=scenario, world=name, seed=first + n, proxy=proxy, engine=engine)
+        Job(scenario=scenario, world=name, seed=number, proxy=proxy, engine=engine, tries=seeds.tries)
         for name in WORLDS_OF[world]
-        for n in range(seeds)
+        for number in seeds.of(scenario, name)
     ]
     where = [] if world == "sim" else [f"--{world}", *([] if proxy == "auto" else ["--proxy", proxy])]
     where += [] if engine == "auto" else ["--engine", engine]
-    many = ["--seeds", str(seeds)] if seeds > 1 else []
-    command = shlex.join(["stormlab", "run", *words, *where, "--seed", str(first), *many])
+    command = shlex.join(["stormlab", "run", *words, *where, *seeds.words(scenario, world)])
     return _Plan(variant=scenario.variant, jobs=jobs, folder=folder, command=command)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from stormlab.errors import StormlabError
@@ -22,13 +22,17 @@ LOOK = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One run that is to be played: ``world`` is ``sim``, with an ``engine``, or ``live``, with a ``proxy``."""
+    """One run that is to be played: ``world`` is ``sim``, with an ``engine``, or ``live``, with a ``proxy``.
+
+    A live run that is void says nothing; it is played again until ``tries`` have been made.
+    """
 
     scenario: Scenario
     world: str
     seed: int
     proxy: str = "auto"
     engine: str = "auto"
+    tries: int = 1
 
 
 #: Hears which run has come how far, as a share from 0 to 1.
@@ -72,7 +76,10 @@ def _run(job: Job, heard: Callable[[float], None]) -> Result:
     if job.world == "live":
         from stormlab import live
 
-        return live.run(job.scenario, seed=job.seed, progress=heard, proxy=job.proxy)
+        result, tries = live.run(job.scenario, seed=job.seed, progress=heard, proxy=job.proxy), 1
+        while not result.valid and tries < job.tries:
+            result, tries = live.run(job.scenario, seed=job.seed, progress=heard, proxy=job.proxy), tries + 1
+        return replace(result, facts={**result.facts, "tries": tries}) if job.tries > 1 else result
     if job.engine != "simpy":
         from stormlab.sim import engines
 

@@ -49,6 +49,20 @@ def _settings(command: Decorated) -> Decorated:
             "--seeds", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="How many seeds."
         ),
         click.option(
+            "--live-seeds",
+            metavar="N",
+            type=click.IntRange(min=1),
+            help="How many of them are played live; all by default.",
+        ),
+        click.option(
+            "--live-tries",
+            metavar="N",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="How often a live run is played at most while it is void.",
+        ),
+        click.option(
             "--jobs",
             metavar="N",
             type=click.IntRange(min=1),
@@ -101,7 +115,7 @@ def run(*, scenario: str, variant: str, world: Worlds | None, as_json: bool, out
     # what cannot be used is found before a folder is made
     name = api.load(scenario, variant=variant, overrides=settings["overrides"]).name
     folder = out or output.default(name, variant)
-    with progress(_expected(world, settings["seeds"])) as heard:
+    with progress(_expected(world, settings)) as heard:
         runs = api.run(scenario, variant=variant, world=world or "sim", out=folder, progress=heard, **settings)
     if as_json:
         _print_objects(runs)
@@ -138,7 +152,7 @@ def compare(
     source = read(scenario)
     names = list(source.variants) if variants == "all" else [name.strip() for name in variants.split(",")]
     folder = out or output.default(source.name, "compare")
-    with progress(_expected(world, settings["seeds"] * len(names))) as heard:
+    with progress(_expected(world, settings, variants=len(names))) as heard:
         runs = api.compare(scenario, variants=names, world=world or "sim", out=folder, progress=heard, **settings)
     if as_json:
         _print_objects(result for one in runs.values() for result in one)
@@ -149,10 +163,12 @@ def compare(
     click.get_current_context().exit(runs.status)
 
 
-def _expected(world: Worlds | None, runs: int) -> dict[str, int]:
+def _expected(world: Worlds | None, settings: dict[str, Any], *, variants: int = 1) -> dict[str, int]:
+    """How many runs there will be in every world."""
     from stormlab.api import WORLDS_OF
 
-    return dict.fromkeys(WORLDS_OF[world or "sim"], runs)
+    seeds = {"sim": settings["seeds"], "live": settings["live_seeds"] or settings["seeds"]}
+    return {name: seeds[name] * variants for name in WORLDS_OF[world or "sim"]}
 
 
 def _print_objects(results: Iterable[Result]) -> None:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from itertools import combinations
 
-from stormlab.report.comparison import Estimate, Row
+from stormlab.report.league import Estimate, Row
 from stormlab.scenario.vocabulary import Word
 
 #: Differences of the share of successes up to this much are no difference.
@@ -27,6 +27,12 @@ def order(one: Row, other: Row) -> int:
     if not abs(mine.mean - theirs.mean) > MARGIN or _overlap(mine, theirs):
         return 0
     return -1 if mine.mean > theirs.mean else 1
+
+
+def ranks(rows: Sequence[Row], world: str) -> dict[str, int]:
+    """The rank of every variant in ``world``: 1 plus how many are better."""
+    mine = [row for row in rows if row.world == world]
+    return {row.variant: 1 + sum(order(other, row) < 0 for other in mine) for row in mine}
 
 
 def reversals(rows: Sequence[Row]) -> list[tuple[str, str]] | None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -127,9 +127,16 @@ def in_house(draw: Callable[P, Drawn]) -> Callable[P, Drawn]:
 
 
 def canvas(
-    title: str, subtitle: str = "", *, rows: int = 1, columns: int = 1, height: float = 4.2, roomy: bool = False
+    title: str,
+    subtitle: str = "",
+    *,
+    rows: int = 1,
+    columns: int = 1,
+    height: float = 4.2,
+    roomy: bool = False,
+    common: Literal["both", "vertical"] = "both",
 ) -> Figure:
-    """A figure of ``rows`` × ``columns`` panels on common axes.
+    """A figure of ``rows`` × ``columns`` panels on common axes, or with only the ``vertical`` one in common.
 
     ``height`` is in inches, for a width of 10. ``roomy`` leaves place for a title on every panel and a legend above
     them all, instead of one for labels at the right.
@@ -137,7 +144,7 @@ def canvas(
     figure = Figure(figsize=(WIDTH, height))
     wrapped = textwrap.fill(title, 84)
     lines = wrapped.count("\n") + 1
-    panels = figure.subplots(rows, columns, sharex=True, sharey=columns > 1, squeeze=False)
+    panels = figure.subplots(rows, columns, sharex=common == "both", sharey=columns > 1, squeeze=False)
     figure.suptitle(
         wrapped, x=0.008, y=1 - 0.08 / height, ha="left", va="top", fontsize=13, fontweight="bold", color=INK
     )

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from stormlab.report import divergence
-from stormlab.report.comparison import COLUMNS, Column, Row, compare_table, comparison_headline
 from stormlab.report.figures import median_measure
 from stormlab.report.findings import WORLDS, Finding, findings, mark, number, percent, spoken, worlds
 from stormlab.report.glossary import MEASURES
+from stormlab.report.league import COLUMNS, Column, Row, compare_table, comparison_headline
 from stormlab.report.ranking import reversals
 from stormlab.report.standing import standings
 from stormlab.scenario.result import Result
