@@ -105,7 +105,7 @@ def cold_cache(limit: float, *, seed: int, rate: float = 1_000.0, exponent: floa
     """Hit ratio in each second of Brooker's cache in front of a backend of ``limit`` queries/s."""
     env, draws = Clock(), np.random.default_rng(seed)
     backend = Backend(env, np.inf)
-    cache = Cache(env, Description(capacity=1_000), call_once, backend.get)
+    cache = Cache(env, Description(capacity=1_000), call_once, backend.get, Random(seed))
     for key in range(1, 1_001):
         cache.send(PLAIN._replace(key=str(key)), _ignore)
     backend.limit = limit

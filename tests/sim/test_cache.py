@@ -11,7 +11,7 @@ from stormlab.drivers.sim import Timer
 from stormlab.effects import Request, call_once
 from stormlab.outcome import SUCCESS, Outcome, failure
 from stormlab.scenario import parts
-from stormlab.sim.cache import Cache
+from stormlab.sim.cache import Cache, Replacement
 from stormlab.sim.service import Reply
 
 
@@ -30,11 +30,13 @@ class Store:
 
 
 class Bench:
-    def __init__(self, *, capacity: int = 10, ttl: float | None = None, coalesce: bool = False) -> None:
+    def __init__(
+        self, *, capacity: int = 10, ttl: float | None = None, coalesce: bool = False, jitter: float = 0.0
+    ) -> None:
         self.env = simpy.Environment()
         self.store = Store(self.env)
-        description = parts.Cache(capacity=capacity, ttl=ttl, coalesce=coalesce)
-        self.cache = Cache(self.env, description, call_once, self.store.send)
+        description = parts.Cache(capacity=capacity, ttl=ttl, coalesce=coalesce, jitter=jitter)
+        self.cache = Cache(self.env, description, call_once, self.store.send, Random(1))
         self.answers: list[Outcome] = []
 
     def ask(self, *keys: str) -> None:
@@ -106,3 +108,30 @@ def test_a_flush_forgets_its_share(share: float, left: int) -> None:
     bench.ask(*(str(key) for key in range(100)))
     bench.cache.flush(share, Random(3))
     assert len(bench.cache) == pytest.approx(left, abs=15 if 0 < share < 1 else 0)
+
+
+def test_nodes_that_are_replaced_one_after_the_other_lose_their_share_once() -> None:
+    bench = Bench(capacity=1000)
+    keys = [str(key) for key in range(1000)]
+    bench.ask(*keys)
+    Replacement(bench.env, [bench.cache], 0.25, 10.0, Random(5))
+    bench.env.run(bench.env.now + 5.0)
+    assert len(bench.cache) == pytest.approx(875, abs=30)
+    bench.ask(*keys)
+    bench.env.run(bench.env.now + 10.0)
+    assert len(bench.cache) == pytest.approx(875, abs=30)
+
+
+def test_lifetimes_vary_by_the_jitter() -> None:
+    bench = Bench(capacity=1000, ttl=10.0, jitter=0.5)
+    keys = [str(key) for key in range(200)]
+    bench.ask(*keys)
+    bench.env.run(1.0 + 4.9)
+    hits = []
+    for _ in range(5):
+        before = bench.cache.hits
+        bench.env.run(bench.env.now + 1.0)
+        bench.ask(*keys)
+        hits.append(bench.cache.hits - before)
+    assert hits[0] == pytest.approx(160, abs=25)
+    assert hits[0] < 200 > hits[-1]

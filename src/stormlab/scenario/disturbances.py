@@ -154,16 +154,16 @@ class Pause(Disturbance):
 class Flush(Disturbance):
     """The caches that service ``target`` keeps in front of its dependencies lose ``share`` of their entries.
 
-    Takes no ``for``.
+    All at once, or evenly over the time of the flush when it has a ``for``: as when their nodes are replaced by empty
+    ones, one after the other.
     """
 
     kind: Literal["flush"]
     share: Probability = 1.0
-    lasting: None = Field(default=None, alias="for")
 
     @property
     def until(self) -> float:
-        return self.at
+        return self.at + (self.lasting or 0.0)
 
 
 class Invalidate(Disturbance):

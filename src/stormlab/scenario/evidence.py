@@ -148,7 +148,7 @@ def _visits(series: Series, scenario: Scenario, usual: Bins) -> dict[str, float]
     def visit(name: str, count: float) -> None:
         visits[name] += count
         for call in scenario.services[name].calls:
-            visit(call.target, count * misses[name] if call.cache else count)
+            visit(call.target, count * call.fan_out * (misses[name] if call.cache else 1.0))
 
     asked = {name: float(offered_by(series, name).sum()) for name in scenario.clients}
     total = sum(asked.values())

@@ -77,13 +77,14 @@ class Cache(Strict):
     """Answers that are kept for the next request with the same key, at most ``capacity`` of them, the least recently
     used making room.
 
-    An answer is kept for ``ttl`` s, for ever when absent; failures are not kept. ``coalesce`` lets one request per
-    key through at a time; the others wait for its answer. With ``on_error = "delete"`` a failed lookup also removes
-    what another one has put there meanwhile.
+    An answer is kept for ``ttl`` s, more or less by up to the share ``jitter`` of it, and for ever when that is absent;
+    failures are not kept. ``coalesce`` lets one request per key through at a time; the others wait for its answer. With
+    ``on_error = "delete"`` a failed lookup also removes what another one has put there meanwhile.
     """
 
     capacity: Annotated[int, Field(ge=1, le=MOST_KEYS)]
     ttl: PositiveSeconds | None = None
+    jitter: Annotated[units.Number, Field(ge=0, lt=1)] = 0.0
     coalesce: bool = False
     on_error: Literal["keep", "delete"] = "keep"
 

@@ -26,6 +26,7 @@ from stormlab.scenario.disturbances import (
     Toxic,
 )
 from stormlab.scenario.streams import stream
+from stormlab.sim.cache import Replacement
 from stormlab.sim.operators import Operators
 from stormlab.sim.service import Replica
 
@@ -106,14 +107,24 @@ class Incident:
                 self._restart(changed)
             case Isolate():
                 self._isolate(changed)
-            case Flush(share=share):
-                for cache in self._world.caches[changed.target]:
-                    cache.flush(share, self._flush_random)
+            case Flush():
+                self._flush(changed)
             case Change():
                 self._reconfigure()
 
     def _on(self, target: str) -> list[Disturbance]:
         return [disturbance for disturbance in self._active if disturbance.target == target]
+
+    def _flush(self, changed: Flush) -> None:
+        """Empty a share of the caches at once, or begin to; there is nothing to undo."""
+        caches = self._world.caches[changed.target]
+        if changed not in self._active:
+            return
+        if changed.lasting is not None:
+            Replacement(self._env, caches, changed.share, changed.lasting, self._flush_random)
+            return
+        for cache in caches:
+            cache.flush(changed.share, self._flush_random)
 
     def _resize(self, name: str) -> None:
         workers, speed = self._effective.services[name].workers, 1.0

@@ -99,7 +99,8 @@ class World:
             strategy, send = call_once, scatter(self.env, strategy, send, call.fan_out)
         if call.cache is None:
             return strategy, send
-        cache = Cache(self.env, call.cache, strategy, send)
+        random = stream(self.seed, "service", name, "cache", str(index))
+        cache = Cache(self.env, call.cache, strategy, send, random)
         self.caches[name].append(cache)
         return call_once, cache.send
 
