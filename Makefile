@@ -10,6 +10,7 @@ UV_PROJECT_ENVIRONMENT ?= .venv
 PYTHON ?=
 PYTEST_ARGS ?=
 SEEDS ?= 101 102 103 104 105
+PROFILES ?= core observe
 
 # One line per generator: the module to run, a colon, the committed path that it rewrites.
 GENERATORS := services.common.proto.generate:services/common/proto tools.generate_scenario_reference:docs/scenario.md \
@@ -34,7 +35,7 @@ export UV_HTTP_TIMEOUT ?= 120
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: gallery nightly facts help setup demo ranking figures test cases check lint types imports generated fresh format bench real-parts crash-test clean
+.PHONY: gallery nightly facts help setup demo ranking figures test cases check lint types imports generated fresh format bench real-parts crash-test docker-test up down clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -76,9 +77,10 @@ check: lint types imports fresh test ## everything that has to hold before a com
 cases: $(SYNCED) ## every case study over ten seeds
 	CASE_SEEDS=10 $(BIN)/pytest tests/case_studies $(PYTEST_ARGS)
 
-lint: $(SYNCED) ## ruff: rules and format
+lint: $(SYNCED) ## ruff: rules and format; hadolint: the Dockerfile
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/hadolint Dockerfile tests/deploy/images/Dockerfile
 
 types: $(SYNCED) ## mypy, strict
 	$(BIN)/mypy
@@ -105,6 +107,15 @@ real-parts: ## the real Toxiproxy into .tools/bin (needs Go)
 crash-test: $(SYNCED) ## kill the key-value service 200 times on the file log, then on PostgreSQL, and count what was lost
 	$(BIN)/python -m tests.services.kv.crash --kills 200
 	$(BIN)/python -m tests.services.kv.crash_postgres --rounds 40
+
+docker-test: $(SYNCED) ## the compose stack for real, on a Docker engine of its own (root, four minutes)
+	$(BIN)/pytest tests/deploy/on_an_engine.py
+
+up: $(SYNCED) ## the stack in containers: make up PROFILES="core observe load"
+	$(BIN)/stormlab up --docker $(foreach profile,$(PROFILES),--profile $(profile))
+
+down: $(SYNCED) ## end the stack, in containers or not
+	$(BIN)/stormlab down
 
 clean: ## remove what the targets made, the environments too
 	rm -rf $(UV_PROJECT_ENVIRONMENT) .tools runs dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import cast
 
 import structlog
@@ -17,7 +18,7 @@ from services.common.capacity_guard import CapacityMetrics, guards_of
 from services.common.faults import Faults
 from services.common.flags import Flags
 from services.common.health import Check, Checkup, Finding, Status
-from services.common.local_checks import local_checks
+from services.common.local_checks import local_checks, temporary_folder
 from services.common.metrics import RequestCounts
 from services.common.plugins import load_adapter
 from services.common.reload import on_settings
@@ -67,7 +68,7 @@ class KeyValueService:
         self.store = self._store()
         self.registry.register(KeyValueMetrics(self, name=NAME))
         history = Check(name="history", ask=self._history)
-        self.shallow = Checkup([history, *local_checks(settings.tlog_filename.parent)])
+        self.shallow = Checkup([history, *local_checks(_folder(settings))])
         self.deep = Checkup([history, Check(name="log", ask=self._log), Check(name="read", ask=self._read)])
 
     async def open(self, log: TransactionLog) -> None:
@@ -175,3 +176,8 @@ async def run(settings: KvSettings) -> None:
 def _front(name: str) -> Callable[[KeyValueService], Front]:
     adapter = load_adapter("stormlab.kv.fronts", name, FRONTS, setting="FRONTEND_TYPE")
     return cast(Callable[[KeyValueService], Front], adapter)
+
+
+def _folder(settings: KvSettings) -> Path:
+    """Where this process writes: beside its transaction file, if it keeps one."""
+    return settings.tlog_filename.parent if settings.tlog_type == "file" else temporary_folder()

@@ -6,14 +6,13 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stormlab.errors import BadInput, StormlabError
-from stormlab.live import http
+from stormlab.errors import StormlabError
+from stormlab.live import http, ports
 from stormlab.live.ports import HOST
 
 #: How long ``down`` waits for the stack to end, in s.
@@ -43,13 +42,8 @@ class Ports:
 
     def refuse_taken(self) -> None:
         """Raises BadInput, naming them, when something listens on one of the ports."""
-        taken = [port for port in self.all() if not _is_free(port)]
-        if taken:
-            words = ", ".join(map(str, taken))
-            raise BadInput(
-                f"taken on {HOST}: port {words}; end what listens there (`stormlab doctor` shows the ports), or choose "
-                "other ports with --base-port"
-            )
+        remedy = "end what listens there (`stormlab doctor` shows the ports), or choose other ports with --base-port"
+        ports.refuse_taken(self.all(), remedy=remedy)
 
 
 def ports_from(base: int | None) -> Ports:
@@ -129,13 +123,3 @@ def take_down(state: State) -> None:
         if time.monotonic() > limit:
             raise StormlabError(f"the stack (process {state.pid}) did not end within {PATIENCE:g} s")
         time.sleep(0.05)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True

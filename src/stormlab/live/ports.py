@@ -1,9 +1,12 @@
-"""Free loopback ports, and whether something listens on one."""
+"""Free loopback ports, taken ones, and whether something listens on one."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Iterable
+
+from stormlab.errors import BadInput
 
 HOST = "127.0.0.1"
 
@@ -22,3 +25,20 @@ def answers(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1.0):
         return True
     return False
+
+
+def refuse_taken(numbers: Iterable[int], *, remedy: str) -> None:
+    """Raises BadInput, naming them, when some of the ports cannot be had."""
+    taken = ", ".join(str(port) for port in numbers if not _is_free(port))
+    if taken:
+        raise BadInput(f"taken on {HOST}: port {taken}; {remedy}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True

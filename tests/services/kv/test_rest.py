@@ -266,6 +266,16 @@ def test_health_pages_name_their_checks(talk: Callable[..., None]) -> None:
     talk(body)
 
 
+def test_the_folder_of_a_transaction_file_is_looked_at_only_where_there_is_one(talk: Callable[..., None]) -> None:
+    async def status(kv: httpx.AsyncClient, admin: httpx.AsyncClient) -> None:
+        found.append((await kv.get("/readyz")).json()["checks"]["folder"]["status"])
+
+    found: list[str] = []
+    for kind in ("file", "postgres"):
+        talk(status, tlog_type=kind, tlog_filename=Path("/no/such/folder/kv.log"))
+    assert found == ["failing", "healthy"]
+
+
 def test_the_cache_is_seen_in_the_metrics_and_can_be_emptied(talk: Callable[..., None]) -> None:
     async def body(kv: httpx.AsyncClient, admin: httpx.AsyncClient) -> None:
         await kv.put("/v1/k", content=b"1")
