@@ -30,9 +30,9 @@ from stormlab.scenario.model import (
     Scenario,
     Service,
 )
-from stormlab.scenario.parts import Cache, Keys, Lease, Slowdown
+from stormlab.scenario.parts import Buffer, Cache, Keys, Lease, Slowdown
 from stormlab.scenario.patterns import PolicySpec
-from stormlab.scenario.processes import Crash, Startup
+from stormlab.scenario.processes import Crash, Peers, Startup
 from stormlab.scenario.schema import annotated, every_table, is_table, keys, kind_of, members, unit
 from stormlab.scenario.vocabulary import MEASURE_UNITS, TIME_TO_RECOVER, Word
 
@@ -52,9 +52,9 @@ default is "none" may be left out. Names of services and clients are lower-case 
 TABLES: list[tuple[str, list[type]]] = [
     ("Top level", [Scenario]),
     ("`[run]`", [RunSettings]),
-    ("`[services.NAME]`", [Service, Queue, Lease, Startup, Crash]),
+    ("`[services.NAME]`", [Service, Queue, Lease, Startup, Crash, Peers]),
     ("`[services.NAME]`: `outlier`, `health`, `panic`", [OutlierEjection, HealthCheck, Panic]),
-    ("`[[services.NAME.calls]]`", [Dependency, Cache]),
+    ("`[[services.NAME.calls]]`", [Dependency, Cache, Buffer]),
     ("`[clients.NAME]`", [Client]),
     ("`[[expect]]`", [Expectation]),
     ("`[[timeline]]`", [Moment]),

@@ -148,7 +148,7 @@ def _kill(replica: Replica) -> None:
 
 
 #: What a service may have that live services do not do.
-_SIMULATED_ONLY = ("lease", "optimistic", "startup", "crash")
+_SIMULATED_ONLY = ("lease", "optimistic", "startup", "crash", "peers")
 _SIMULATED_DISTURBANCES = (Flush, Invalidate, Purge, Isolate, Poison, Restart)
 
 
@@ -167,6 +167,8 @@ def refuse_what_cannot_be_done(scenario: Scenario) -> None:
     for disturbance in _all(scenario):
         if isinstance(disturbance, Change):
             _refuse_change(scenario, disturbance)
+        if isinstance(disturbance, Capacity) and disturbance.replicas is not None:
+            raise BadInput(f"{disturbance.label}: the number of replicas is fixed in a live run; run it without --live")
         if isinstance(disturbance, _SIMULATED_DISTURBANCES) or disturbance.through is not None:
             raise BadInput(f"{disturbance.label}: simulated only so far; run it without --live")
 

@@ -74,6 +74,11 @@ class Pool:
         self._deadlines: list[tuple[float, int, Permit]] = []
         self._admitted = 0
 
+    def resize(self, size: int) -> None:
+        """From now on only the first ``size`` replicas are there, at most as many as at the beginning."""
+        self._everybody = self._rotation = range(size)
+        self._out = frozenset()
+
     def admit(self, now: float, request: Request) -> Permit | None:
         """A permit for the chosen replica; ``None`` when there is none that may be asked."""
         self.expire(now)

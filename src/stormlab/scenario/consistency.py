@@ -11,6 +11,7 @@ from stormlab.scenario.changes import changed
 from stormlab.scenario.disturbances import (
     Block,
     Burst,
+    Capacity,
     Change,
     Disturbance,
     Flush,
@@ -144,6 +145,8 @@ def _disturbances(scenario: Scenario) -> Iterator[InvalidValue]:
 
 def _replicas(scenario: Scenario) -> Iterator[InvalidValue]:
     for path, disturbance in _all_disturbances(scenario):
+        if isinstance(disturbance, Capacity) and disturbance.replicas and scenario.services[disturbance.target].lease:
+            yield InvalidValue(f"{path}.replicas", "replicas that hold leases are always as many; give workers instead")
         if isinstance(disturbance, Stop | Pause | RequestErrors) and disturbance.replica is not None:
             number = scenario.services[disturbance.target].replicas
             if disturbance.replica >= number:

@@ -80,16 +80,19 @@ class Burst(Disturbance):
 
 
 class Capacity(Disturbance):
-    """Service ``target`` works at ``speed`` times its normal rate and/or with ``workers`` workers per replica."""
+    """Service ``target`` works at ``speed`` times its normal rate, with ``workers`` workers per replica and/or with
+    ``replicas`` replicas: those that are added start as any does, those that are too many end, the last ones first.
+    """
 
     kind: Literal["capacity"]
     speed: Factor | None = None
     workers: Annotated[int, Field(ge=1)] | None = None
+    replicas: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Capacity:
-        if self.speed is None and self.workers is None:
-            raise ValueError("a capacity change needs speed or workers")
+        if self.speed is None and self.workers is None and self.replicas is None:
+            raise ValueError("a capacity change needs speed, workers or replicas")
         return self
 
 

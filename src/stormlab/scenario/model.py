@@ -17,10 +17,10 @@ from stormlab.scenario.complaints import Contradictions
 from stormlab.scenario.consistency import contradictions
 from stormlab.scenario.distributions import Distribution, Fixed
 from stormlab.scenario.disturbances import LONGEST, AnyDisturbance, Change, PositiveSeconds, Seconds, Strict
-from stormlab.scenario.parts import Cache, Keys, Lease, Slowdown, best_concurrency
+from stormlab.scenario.parts import Buffer, Cache, Keys, Lease, Slowdown, best_concurrency
 from stormlab.scenario.paths import near
 from stormlab.scenario.patterns import GuardSpec, PolicySpec
-from stormlab.scenario.processes import Crash, Startup
+from stormlab.scenario.processes import Crash, Peers, Startup
 from stormlab.scenario.vocabulary import CLIENT_MEASURES, MEASURE_UNITS, ONLY_OF_SERVICES, SERVICE_MEASURES, Word
 
 AnyDistribution: TypeAlias = Annotated[Distribution, Field(discriminator="kind")]
@@ -47,7 +47,8 @@ class Dependency(Strict):
     """A call that a service makes, holding its worker, to another service for every request it serves.
 
     A ``cache``, shared by all replicas, answers what it knows before the policies are asked. ``fan_out`` calls are
-    made at the same time, all of which must succeed: a query to every shard, for example.
+    made at the same time, all of which must succeed: a query to every shard, for example. A request does not fail
+    with a call that is ``optional``, though it waits for it; it does not even wait for one that has a ``buffer``.
     """
 
     target: Name
@@ -55,6 +56,8 @@ class Dependency(Strict):
     latency: Seconds = 0.0
     cache: Cache | None = None
     fan_out: Annotated[int, Field(ge=1, le=1000)] = 1
+    optional: bool = False
+    buffer: Buffer | None = None
 
 
 class Service(Strict):
@@ -82,12 +85,13 @@ class Service(Strict):
     lease: Lease | None = None
     startup: Startup | None = None
     crash: Crash | None = None
+    peers: Peers | None = None
     optimistic: bool = False
 
     @property
     def may_be_unfit(self) -> bool:
         """Whether a replica may be unable to serve for other reasons than that somebody has stopped it."""
-        return self.lease is not None or self.startup is not None or self.crash is not None
+        return any(part is not None for part in (self.lease, self.startup, self.crash, self.peers))
 
     @property
     def capacity(self) -> float:

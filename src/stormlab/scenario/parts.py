@@ -89,6 +89,19 @@ class Cache(Strict):
     on_error: Literal["keep", "delete"] = "keep"
 
 
+class Buffer(Strict):
+    """Takes calls over from the requests that make them, at most ``capacity`` of them: the request goes on at once.
+
+    ``senders`` at a time are made, in the order they came; one that fails is made again ``retry`` s later. A call that
+    finds the buffer full makes its request wait for room (``block``) or is lost (``drop``).
+    """
+
+    capacity: Annotated[int, Field(ge=1, le=1_000_000)]
+    full: Literal["block", "drop"] = "block"
+    senders: Annotated[int, Field(ge=1, le=1000)] = 1
+    retry: Seconds = 1.0
+
+
 class Lease(Strict):
     """A replica serves only while it holds a lease, which it gets and renews by a request to service ``source``.
 

@@ -35,3 +35,18 @@ class Crash(Strict):
 
     load: Annotated[int, Field(ge=1)]
     restart: Seconds = 1.0
+
+
+class Peers(Strict):
+    """Every replica keeps ``threads`` threads for each other one it knows, besides ``base``, and may have ``limit``.
+
+    It learns within ``learn`` s of one that has started, which costs it ``greeting`` times the work of a request. One
+    that needs more threads than it may have can serve no longer; it has to be restarted, also when there are fewer
+    peers again.
+    """
+
+    base: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=1)] = 1
+    limit: Annotated[int, Field(ge=1)]
+    learn: Seconds = 0.0
+    greeting: Annotated[units.Number, Field(ge=0, allow_inf_nan=False)] = 0.0

@@ -127,17 +127,20 @@ class Incident:
             cache.flush(changed.share, self._flush_random)
 
     def _resize(self, name: str) -> None:
-        workers, speed = self._effective.services[name].workers, 1.0
+        service = self._effective.services[name]
+        workers, speed, replicas = service.workers, 1.0, service.replicas
         for disturbance in self._on(name):
             if isinstance(disturbance, Capacity):
                 workers = disturbance.workers or workers
+                replicas = disturbance.replicas or replicas
                 speed *= disturbance.speed or 1.0
         for replica in self._world.services[name].replicas:
             replica.resize(workers, speed)
+        self._world.resize(name, replicas)
 
     def _halt(self, changed: Stop | Pause) -> None:
         processes = self._world.processes[changed.target]
-        for index, replica in enumerate(self._world.services[changed.target].replicas):
+        for index, replica in enumerate(self._world.services[changed.target].members):
             halts = [d for d in self._on(changed.target) if isinstance(d, Stop | Pause) and d.replica in (None, index)]
             frozen = any(isinstance(d, Pause) for d in halts)
             if isinstance(changed, Stop):
@@ -153,7 +156,7 @@ class Incident:
     def _restart(self, changed: Restart) -> None:
         """End and start all replicas, one after the other, those that are not fit first."""
         processes = self._world.processes[changed.target]
-        fleet = sorted(self._world.services[changed.target].replicas, key=lambda one: one.up and one.unfit is None)
+        fleet = sorted(self._world.services[changed.target].members, key=lambda one: one.up and one.unfit is None)
 
         def next_one(replica: Replica) -> Callable[[Any], None]:
             return lambda _event: processes.restart(replica)
@@ -164,7 +167,7 @@ class Incident:
     def _isolate(self, changed: Isolate) -> None:
         """Cut a share of the replicas off, or connect again those that this disturbance had cut off."""
         if id(changed) not in self._isolated:
-            replicas = self._world.services[changed.target].replicas
+            replicas = self._world.services[changed.target].members
             chosen = self._isolation_random.sample(replicas, round(changed.share * len(replicas)))
             self._isolated[id(changed)] = chosen
         else:

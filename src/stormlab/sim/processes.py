@@ -31,7 +31,9 @@ class Processes:
         self._env = env
         self._crash = description.crash
         self.turns = Turns(env, description.startup.rate if description.startup else None)
-        self._of = {id(one): _Process(env, one, description.startup, self.turns, random) for one in replicas}
+        self.started: Callable[[Replica], None] = _nothing
+        self.left: Callable[[Replica], None] = _nothing
+        self._of = {id(one): _Process(self, env, one, description.startup, random) for one in replicas}
 
     def connect(self, source: Endpoint) -> None:
         """The way to the service that a start asks."""
@@ -50,6 +52,11 @@ class Processes:
         """Begin to start one that has been stopped; nothing happens to one that is up or starting."""
         self._of[id(replica)].start()
 
+    def remove(self, replica: Replica) -> None:
+        """End it for good, until :meth:`start`."""
+        self.stop(replica)
+        self.left(replica)
+
     def restart(self, replica: Replica) -> None:
         """End it and start it again."""
         self.stop(replica)
@@ -67,6 +74,10 @@ class Processes:
         return _limited(self, replica, endpoint, limits)
 
 
+def _nothing(_replica: Replica) -> None:
+    """Nobody needs to hear."""
+
+
 def _limited(processes: Processes, replica: Replica, endpoint: Endpoint, limits: Crash) -> Endpoint:
     def submit(request: Request, reply: Reply) -> Outcome | None:
         if replica.up and replica.load >= limits.load:
@@ -82,16 +93,17 @@ class _Process:
 
     def __init__(
         self,
+        fleet: Processes,
         env: simpy.Environment,
         replica: Replica,
         startup: Startup | None,
-        turns: Turns,
         random: Random,
     ) -> None:
+        self._fleet = fleet
         self._env = env
         self._replica = replica
         self._startup = startup or Startup()
-        self._turns = turns
+        self._turns = fleet.turns
         self.source: Endpoint | None = None
         self._random = random
         self._strategy: Strategy = Timeout(seconds=self._startup.timeout).bind(call_once, Scope(random=random))
@@ -154,6 +166,7 @@ class _Process:
     def _ready(self) -> None:
         self._starting = False
         self._replica.start()
+        self._fleet.started(self._replica)
 
     def _later(self, seconds: float, action: Callable[[], None]) -> None:
         self._timer = Timer(self._env, seconds, lambda _event: action())

@@ -163,7 +163,7 @@ class Replica:
 
     def _begin(self, request: Request, reply: Reply) -> None:
         self.busy += 1
-        seconds = self._sample() / self.speed
+        seconds = self._sample() * request.effort / self.speed
         self._working.add(Work(self._env, seconds, self._finished, request, reply))
 
     def _finished(self, work: Any) -> None:
@@ -225,7 +225,10 @@ class Counts:
 
 
 class Service:
-    """The replicas behind one name, with the faults that hit single requests in front of each."""
+    """The replicas behind one name, with the faults that hit single requests in front of each.
+
+    There are ``most`` of them, of which the first ``present`` are part of the service now.
+    """
 
     def __init__(
         self,
@@ -235,6 +238,7 @@ class Service:
         *,
         fault_random: Random,
         make: Callable[[simpy.Environment, Description, Random, Counts], Replica] = Replica,
+        most: int | None = None,
     ) -> None:
         self._env = env
         self._fault_random = fault_random
@@ -242,7 +246,10 @@ class Service:
         self.crash: Callable[[Replica, float], None] = lambda replica, restart: None
         self.counts = Counts()
         self.description = description
-        self.replicas = [make(env, description, random, self.counts) for _ in range(description.replicas)]
+        self.present = description.replicas
+        self.replicas = [make(env, description, random, self.counts) for _ in range(most or self.present)]
+        for later in self.replicas[self.present :]:
+            later.up = False
         self._versions: dict[str, int] = {}
 
     def endpoint(self, index: int) -> Endpoint:
@@ -273,10 +280,15 @@ class Service:
         return commit
 
     @property
+    def members(self) -> Sequence[Replica]:
+        """The replicas that are part of the service now."""
+        return self.replicas[: self.present]
+
+    @property
     def in_service(self) -> float:
         """The share of the replicas that are up and fit to serve."""
         fit = sum([replica.up and not replica.frozen and replica.unfit is None for replica in self.replicas])
-        return fit / len(self.replicas)
+        return fit / self.present
 
     @property
     def queue(self) -> int:

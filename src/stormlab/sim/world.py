@@ -13,6 +13,7 @@ from stormlab.drivers.sim import Timer
 from stormlab.effects import Strategy, call_once
 from stormlab.policies import Pool, Scope, compose
 from stormlab.scenario.arrivals import arrival_times, load_factor
+from stormlab.scenario.disturbances import Capacity
 from stormlab.scenario.model import Client, Closed, Dependency, Scenario
 from stormlab.scenario.model import Service as ServiceDescription
 from stormlab.scenario.recorder import Recorder
@@ -23,10 +24,12 @@ from stormlab.sim.balancing import LoadBalancer, Prober, asking_all
 from stormlab.sim.cache import Cache
 from stormlab.sim.clients import Caller, ClosedLoop, OpenLoop
 from stormlab.sim.clock import Clock
+from stormlab.sim.detached import Buffer, optional
 from stormlab.sim.guarded import make_replica
 from stormlab.sim.incident import Incident
 from stormlab.sim.leases import Holders
 from stormlab.sim.network import Path
+from stormlab.sim.peers import Peers
 from stormlab.sim.processes import Processes
 from stormlab.sim.scatter import scatter
 from stormlab.sim.service import Endpoint, Service
@@ -48,6 +51,7 @@ class World:
                 stream(seed, "service", name),
                 fault_random=stream(seed, "service", name, "faults"),
                 make=make_replica,
+                most=most_replicas(scenario, name),
             )
             for name, service in scenario.services.items()
         }
@@ -97,17 +101,24 @@ class World:
         send: Endpoint = self.route(call.target, call.latency, edge)
         if call.fan_out > 1:
             strategy, send = call_once, scatter(self.env, strategy, send, call.fan_out)
-        if call.cache is None:
-            return strategy, send
-        random = stream(self.seed, "service", name, "cache", str(index))
-        cache = Cache(self.env, call.cache, strategy, send, random)
-        self.caches[name].append(cache)
-        return call_once, cache.send
+        if call.cache is not None:
+            random = stream(self.seed, "service", name, "cache", str(index))
+            cache = Cache(self.env, call.cache, strategy, send, random)
+            self.caches[name].append(cache)
+            strategy, send = call_once, cache.send
+        if call.optional:
+            strategy, send = call_once, optional(self.env, strategy, send)
+        if call.buffer is not None:
+            strategy, send = call_once, Buffer(self.env, call.buffer, strategy, send).send
+        return strategy, send
 
     def _processes(self, name: str, service: ServiceDescription) -> Processes:
-        random = stream(self.seed, "service", name, "startup")
-        processes = Processes(self.env, service, self.services[name].replicas, random)
+        random, replicas = stream(self.seed, "service", name, "startup"), self.services[name].replicas
+        processes = Processes(self.env, service, replicas, random)
         self.services[name].crash = processes.crash
+        if service.peers is not None:
+            peers = Peers(self.env, service.peers, replicas, stream(self.seed, "service", name, "peers"))
+            processes.started, processes.left = peers.started, peers.left
         return processes
 
     def _holders(self, name: str) -> Holders:
@@ -143,10 +154,10 @@ class World:
         return path.send
 
     def _pool(self, name: str, service: ServiceDescription) -> Pool | None:
-        if service.replicas == 1 and service.outlier is None and service.health is None:
+        if most_replicas(self.scenario, name) == 1 and service.outlier is None and service.health is None:
             return None
-        return Pool(
-            service.replicas,
+        pool = Pool(
+            most_replicas(self.scenario, name),
             random=stream(self.seed, "service", name, "balancing"),
             balancing=service.balancing,
             outlier=service.outlier,
@@ -154,6 +165,19 @@ class World:
             panic=service.panic,
             name=name,
         )
+        pool.resize(service.replicas)
+        return pool
+
+    def resize(self, name: str, replicas: int) -> None:
+        """From now on service ``name`` has so many replicas; those that are added start as any does."""
+        service, pool = self.services[name], self._pools[name]
+        present, service.present = service.present, replicas
+        if pool is not None:
+            pool.resize(replicas)
+        for replica in service.replicas[present:replicas]:
+            self.processes[name].start(replica)
+        for replica in service.replicas[replicas:present]:
+            self.processes[name].remove(replica)
 
     def _check_health(self) -> None:
         for name, service in self.scenario.services.items():
@@ -207,6 +231,13 @@ class World:
                 self.recorder.services[name].sample_caches(bin_, hits=hits, lookups=lookups)
         if bin_ + 1 < self.recorder.bins:
             Timer(self.env, 1.0, self._sample)
+
+
+def most_replicas(scenario: Scenario, name: str) -> int:
+    """How many replicas the service ever has."""
+    everything = (*scenario.faults, *scenario.interventions)
+    added = [one.replicas or 1 for one in everything if isinstance(one, Capacity) and one.target == name]
+    return max(scenario.services[name].replicas, *added, 1)
 
 
 @contextlib.contextmanager
