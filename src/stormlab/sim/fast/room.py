@@ -1,0 +1,133 @@
+"""The room that the kernel works in: arrays, the record that has their addresses, and more of it when it is full."""
+
+from __future__ import annotations
+
+import mmap
+from typing import Any
+
+import numpy as np
+
+from stormlab.sim.fast import calendar, records, rings
+
+#: Slices of a calendar that are told apart, a power of two.
+BUCKETS = 4096
+
+#: Room in rings and for clients of an open fleet, to begin with; a power of two.
+ROOM = 1024
+
+
+class World:
+    """The record that the loop works on, and the arrays that its addresses point into."""
+
+    def __init__(self, **numbers: Any) -> None:
+        self.record = one(records.WORLD, **numbers)
+        self.arrays: dict[str, Any] = {}
+
+    def number(self, name: str) -> Any:
+        """What the record holds under that name."""
+        return self.record[name][0]
+
+    def place(self, **arrays: Any) -> None:
+        """Give the record the addresses of arrays, which are kept."""
+        for name, array in arrays.items():
+            self.arrays[name] = array
+            self.record[name] = array.ctypes.data
+
+    def place_calendar(self, name: str, count: int, per_second: float) -> None:
+        """An empty calendar for ``count`` entries."""
+        chunks = -(-count // calendar.CHUNK) + BUCKETS + 1
+        buckets = np.zeros(BUCKETS, calendar.BUCKET)
+        buckets["chunk"] = -1
+        rooms = {
+            "buckets": buckets,
+            "links": chained(chunks).astype(np.int32),
+            "entries": np.zeros(chunks * calendar.CHUNK, calendar.NEAR),
+            "order": np.zeros(count, calendar.NEAR),
+            "scratch": np.zeros(count, calendar.NEAR),
+            "tallies": np.zeros(calendar.STEPS + 1, np.int32),
+            "heap": np.zeros(count, calendar.NEAR),
+        }
+        self.arrays |= {f"{name}.{part}": room for part, room in rooms.items()}
+        addresses = {part: room.ctypes.data for part, room in rooms.items()}
+        slice_ = -1 if per_second else 0
+        empty = one(calendar.CALENDAR, per_second=per_second, mask=BUCKETS - 1, slice=slice_, **addresses)
+        self.place(**{name: empty})
+
+    def _enlarge_calendar(self, name: str, count: int) -> None:
+        """Room for ``count`` entries."""
+        record = self.arrays[name]
+        chunks = len(self.arrays[f"{name}.links"])
+        more = -(-count // calendar.CHUNK)
+        links = np.append(self.arrays[f"{name}.links"], np.arange(chunks + 1, chunks + more + 1)).astype(np.int32)
+        links[-1], record["free"] = record["free"][0], chunks
+        rooms = {"links": links, "entries": _longer(self.arrays[f"{name}.entries"], len(links) * calendar.CHUNK)}
+        rooms |= {part: _longer(self.arrays[f"{name}.{part}"], count) for part in ("order", "scratch", "heap")}
+        for part, room in rooms.items():
+            self.arrays[f"{name}.{part}"] = room
+            record[part] = room.ctypes.data
+
+    def place_ring(self, name: str) -> None:
+        """An empty ring of time limits."""
+        room = np.zeros(ROOM, rings.LIMIT)
+        self.arrays[f"{name}.room"] = room
+        self.place(**{name: one(rings.RING, due=np.inf, mask=ROOM - 1, address=room.ctypes.data)})
+
+    def enlarge(self) -> None:
+        """Give twice as much room to everything that is full."""
+        for name in ("limits", "deadlines"):
+            ring = self.arrays[name][0]
+            if ring["tail"] - ring["head"] > ring["mask"]:
+                room = _unfolded(self.arrays[f"{name}.room"], ring["head"], ring["tail"])
+                self.arrays[f"{name}.room"] = room
+                ring["mask"], ring["address"] = len(room) - 1, room.ctypes.data
+        head, tail, mask = (self.number(f"queue_{name}") for name in ("head", "tail", "mask"))
+        if tail - head > mask:
+            self.place(queue=_unfolded(self.arrays["queue"], head, tail))
+            self.record["queue_mask"] = 2 * mask + 1
+        if not self.number("users") and self.number("free") < 0:
+            self._invite()
+        self.record["full"] = 0
+
+    def _invite(self) -> None:
+        """As many clients again."""
+        before = self.arrays["clients"]
+        self.place(clients=clients_with_nothing_to_do(2 * len(before)))
+        self.arrays["clients"][: len(before)] = before
+        self.record["free"] = len(before)
+        self._enlarge_calendar("waits", 2 * len(before))
+
+
+def _unfolded(room: Any, head: int, tail: int) -> Any:
+    """The room of a ring twice as large; what it holds keeps its place."""
+    larger, places = np.zeros(2 * len(room), room.dtype), np.arange(head, tail)
+    larger[places & (len(larger) - 1)] = room[places & (len(room) - 1)]
+    return larger
+
+
+def _longer(room: Any, count: int) -> Any:
+    longer = np.zeros(count, room.dtype)
+    longer[: len(room)] = room
+    return longer
+
+
+def clients_with_nothing_to_do(count: int) -> Any:
+    """Clients with nothing to do, in the list of those that are free; in pages as large as the system has them."""
+    pages = mmap.mmap(-1, count * records.CLIENT.itemsize)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        pages.madvise(mmap.MADV_HUGEPAGE)
+    clients = np.frombuffer(pages, records.CLIENT)
+    clients["limit"] = clients["deadline"] = -1
+    clients["following"] = chained(count)
+    return clients
+
+
+def chained(count: int) -> Any:
+    return np.append(np.arange(1, count), -1)
+
+
+def one(dtype: Any, **values: Any) -> Any:
+    """An array of one record; raises ValueError for a field that it does not have."""
+    single = np.zeros(1, dtype)
+    for name, value in values.items():
+        single[name] = value
+    return single
