@@ -82,7 +82,7 @@ def _record_service(scenario: Scenario, world: World, recorder: Recorder) -> Non
     rows = np.searchsorted(regimes["at"], np.arange(1, len(samples) + 1), side="right") - 1
     for bin_, (row, sample) in enumerate(zip(rows.tolist(), samples.tolist(), strict=True)):
         workers = best_concurrency(service.slowdown, int(regimes["workers"][row])) * regimes["speed"][row]
-        capacity = 0.0 if regimes["frozen"][row] else service.capacity_of(workers)
+        up = 0.0 if regimes["frozen"][row] else 1.0
         queue, busy, *counted, arrived = sample
-        log.sample(bin_, queue=queue, busy=busy, capacity=capacity, counts=tuple(counted))
-        log.sample_more(bin_, arrivals=arrived, in_service=1.0)
+        log.sample(bin_, queue=queue, busy=busy, capacity=up * service.capacity_of(workers), counts=tuple(counted))
+        log.sample_more(bin_, arrivals=arrived, in_service=up)
