@@ -148,7 +148,7 @@ def _kill(replica: Replica) -> None:
 
 
 #: What a service may have that live services do not do.
-_SIMULATED_ONLY = ("lease", "optimistic", "startup", "crash", "peers")
+_SIMULATED_ONLY = ("lease", "optimistic", "startup", "crash", "peers", "autoscale")
 _SIMULATED_DISTURBANCES = (Flush, Invalidate, Purge, Isolate, Poison, Restart)
 
 
