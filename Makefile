@@ -35,7 +35,7 @@ export UV_HTTP_TIMEOUT ?= 120
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: gallery nightly facts help setup demo ranking figures test cases check lint types imports generated fresh format bench real-parts crash-test docker-test up down clean
+.PHONY: docs notebooks notebooks-check gallery nightly facts help setup demo ranking figures test cases check lint types imports generated fresh format bench real-parts crash-test docker-test up down clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -68,6 +68,16 @@ nightly: $(SYNCED) ## theory against simulation with other seeds: make nightly S
 
 facts: $(SYNCED) ## the published tables of the backoff studies, and what the simulation gives
 	$(BIN)/pytest tests/simulations/test_optimistic_concurrency.py tests/simulations/test_backoff_and_jitter.py
+
+notebooks: $(SYNCED) ## execute every notebook and write its outputs (ten minutes at most)
+	$(BIN)/python -m tools.notebooks build
+
+notebooks-check: $(SYNCED) ## execute every notebook and compare with the outputs that are committed
+	$(BIN)/python -m tools.notebooks check
+
+docs: $(SYNCED) ## the documentation as a site, in build/site
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -c docs/site . build/site
+	@echo build/site/docs/index.html
 
 test: $(SYNCED) ## the whole test suite
 	$(BIN)/pytest $(PYTEST_ARGS)

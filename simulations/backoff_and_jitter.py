@@ -82,7 +82,9 @@ def figure(rates: Mapping[str, Rates]) -> Figure:
         "Backoff thins out a retry storm, but only jitter takes its peaks: "
         f"{exponential} requests/s become {jitter} at equal volume"
     )
-    subtitle = f"{INSTANCES:,} clients of a service that is down · requests in each second (top panel: scale × 10)"
+    subtitle = (
+        f"{INSTANCES:,} clients of a service that is down · requests per second (top: scale × 10) · peaks after 30 s"
+    )
     drawn = style.canvas(title, subtitle, rows=len(rates), height=7.4)
     colours = (style.VERMILLION, style.ORANGE, style.PURPLE, style.BLUE)
     for axes, (name, rate), colour in zip(drawn.axes, rates.items(), colours, strict=True):
@@ -101,7 +103,7 @@ def _labels(name: str, rate: Rates, colour: str, top: float) -> Sequence[tuple[f
     return (
         (0.85 * top, name, colour),
         (0.62 * top, f"{rate.sum():,} requests", style.INK),
-        (0.44 * top, f"peak after 30 s: {rate[30:].max():,}/s", style.INK),
+        (0.39 * top, f"peak {rate[30:].max():,}/s", style.INK),
     )
 
 

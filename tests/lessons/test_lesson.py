@@ -35,8 +35,10 @@ def test_a_prediction_is_scored_and_explained(capsys: pytest.CaptureFixture[str]
     lesson = Lesson("storm")
     lesson.predict("recovers", "Does it recover?", among=["recovers", "stays down"], guess="recovers")
     lesson.predict("attempts", "Attempts per request?", unit="per request", guess=3.9)
-    assert lesson.observe("recovers", "stays down", because="Retries feed themselves.") == 0
-    assert lesson.observe("attempts", 4.0, because="One try and three retries.") == 1
+    lesson.observe("recovers", "stays down", because="Retries feed themselves.")
+    assert lesson.questions["recovers"].score == 0
+    lesson.observe("attempts", 4.0, because="One try and three retries.")
+    assert lesson.questions["attempts"].score == 1
     assert capsys.readouterr().out.splitlines() == [
         "Predicted: recovers; observed: **stays down** (not so, 0). Retries feed themselves.",
         "Predicted: 3.9 per request; observed: **4 per request** (right, 1). One try and three retries.",
@@ -47,7 +49,8 @@ def test_a_prediction_is_scored_and_explained(capsys: pytest.CaptureFixture[str]
 def test_what_was_not_predicted_is_still_explained(capsys: pytest.CaptureFixture[str]) -> None:
     lesson = Lesson("storm")
     lesson.predict("p99", "How long is the tail?", unit="s")
-    assert lesson.observe("p99", 0.5, because="Queues.") == 0
+    lesson.observe("p99", 0.5, because="Queues.")
+    assert lesson.questions["p99"].score == 0
     assert capsys.readouterr().out == "Observed: **0.5 s**. Queues.\n"
     assert lesson.as_json()["questions"][0]["guess"] is None
 
@@ -60,8 +63,10 @@ def test_a_form_on_the_page_answers(page: list[dict[str, Any]]) -> None:
     assert all(screen.WIDGET in one for one in page)
     boxes = [_widgets(one)[0] for one in page]
     boxes[0].value, boxes[1].value = "no", "3,9"
-    assert lesson.observe("recovers", "no", because="") == 1
-    assert lesson.observe("attempts", 3.9, because="") == 1
+    lesson.observe("recovers", "no", because="")
+    assert lesson.questions["recovers"].score == 1
+    lesson.observe("attempts", 3.9, because="")
+    assert lesson.questions["attempts"].score == 1
 
 
 def _widgets(shown: dict[str, Any]) -> Any:
@@ -75,7 +80,8 @@ def test_text_that_is_no_number_is_no_prediction(page: list[dict[str, Any]]) -> 
     lesson = Lesson("storm")
     lesson.predict("attempts", "How many?")
     _widgets(page[0])[0].value = "many"
-    assert lesson.observe("attempts", 3.9, because="") == 0
+    lesson.observe("attempts", 3.9, because="")
+    assert lesson.questions["attempts"].score == 0
 
 
 def test_variant_zero_is_the_printed_one_and_others_are_drawn_and_the_same_everywhere() -> None:
@@ -108,11 +114,12 @@ def test_answers_are_handed_in_under_the_learners_name(tmp_path: Path) -> None:
     lesson = Lesson("storm", variant=3)
     lesson.predict("load", "What load?", guess=2)
     lesson.observe("load", 2, because="")
-    path = lesson.hand_in("Ada Lovelace", tmp_path / "answers")
-    assert path == tmp_path / "answers" / "storm-3-Ada_Lovelace.json"
+    lesson.hand_in("Ada Lovelace", tmp_path / "answers")
+    path = tmp_path / "answers" / "storm-3-Ada_Lovelace.json"
     tree = json.loads(path.read_text(encoding="utf-8"))
     assert (tree["learner"], tree["variant"], tree["score"], tree["out_of"]) == ("Ada Lovelace", 3, 1, 1)
-    assert lesson.hand_in("", tmp_path) is None
+    lesson.hand_in("", tmp_path)
+    assert [one.name for one in tmp_path.iterdir()] == ["answers"]
     with pytest.raises(BadInput, match="letters, digits"):
         lesson.hand_in("../Eve", tmp_path)
 

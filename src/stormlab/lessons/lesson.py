@@ -94,8 +94,8 @@ class Lesson:
         if screen.in_notebook() and guess is None:
             _ask(asked)
 
-    def observe(self, key: str, actual: Answer, *, because: str) -> float:
-        """Score the prediction ``key`` against what was observed, say why it is so, and give the score, 0 to 1.
+    def observe(self, key: str, actual: Answer, *, because: str) -> None:
+        """Score the prediction ``key`` against what was observed, and say why it is so.
 
         Raises:
             BadInput: nothing of that name was asked.
@@ -106,7 +106,6 @@ class Lesson:
         question.made = question.guess()
         question.actual = actual if isinstance(actual, str) else float(actual)
         screen.say(f"{_compared(question)} {because}")
-        return question.score
 
     def as_json(self, learner: str = "") -> dict[str, Any]:
         """What is handed in: every question with prediction, observation and score."""
@@ -121,24 +120,23 @@ class Lesson:
             "questions": [one.as_json() for one in self.questions.values()],
         }
 
-    def hand_in(self, learner: str, folder: str | Path = "answers") -> Path | None:
+    def hand_in(self, learner: str, folder: str | Path = "answers") -> None:
         """Write the answers for the instructor, who collects them with ``stormlab lesson collect``.
 
-        Nothing is written when ``learner`` is empty.
+        They go to ``folder``/LESSON-VARIANT-LEARNER.json; nothing is written when ``learner`` is empty.
 
         Raises:
             BadInput: the name of the learner cannot be a part of a file's name.
         """
         if not learner:
             screen.say("Write your name between the quotation marks to hand in your answers.")
-            return None
+            return
         if not learner.replace(" ", "").replace("-", "").replace(".", "").isalnum():
             raise BadInput(f"learner {learner!r}: use letters, digits, spaces, dots and hyphens")
         path = Path(folder) / f"{self.name}-{self.variant}-{learner.replace(' ', '_')}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self.as_json(learner), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         screen.say(f"Handed in: `{path}`")
-        return path
 
 
 def _ask(question: Question) -> None:
@@ -178,4 +176,7 @@ def _compared(question: Question) -> str:
 
 
 def _written(answer: Answer | None, unit: str) -> str:
-    return f"{answer:.3g} {unit}".rstrip() if isinstance(answer, int | float) else str(answer)
+    if not isinstance(answer, int | float):
+        return str(answer)
+    number = f"{answer:,.0f}" if abs(answer) >= 1000 else f"{answer:.3g}"
+    return f"{number} {unit}".rstrip()
