@@ -21,6 +21,8 @@ def headers_of(request: Request, now: float) -> dict[str, str]:
     headers = {names.ATTEMPT_HEADER: str(request.attempt)}
     if request.deadline is not None:
         headers[names.DEADLINE_HEADER] = f"{max(0.0, request.deadline - now) * 1000:.0f}"
+    if request.key:
+        headers[names.KEY_HEADER] = request.key
     if request.caller:
         headers[names.CALLER_HEADER] = request.caller
     if request.priority != PLAIN.priority:
@@ -46,6 +48,8 @@ def outcome_of(answer: Answer) -> Outcome:
     """What an HTTP answer means to the policies."""
     if answer.status < 400:
         return SUCCESS
+    if answer.status == 409 and _reason(answer.body) == "conflict":
+        return failure("conflict")
     if answer.status in (409, 429, 503):
         return overloaded(_reason(answer.body), _seconds(answer.retry_after))
     if answer.status >= 500:

@@ -4,18 +4,20 @@
 ``PUT /faults/NAME``  activate a fault (`FaultSpec` as JSON), or replace it
 ``GET /faults/NAME``  its specification and its dose so far; ``GET /faults`` gives all
 ``DELETE /faults/N``  end it; ``DELETE /faults`` ends all
-``PUT /capacity``     ``{"workers": n, "speed": x}``, both optional; what is left out is as configured
+``PUT /capacity``     ``{"workers": n, "speed": x, "queue_limit": q}``; what is left out is as configured
 ``DELETE /capacity``  back to what was configured; ``GET`` shows it
+``POST /purge``       ``{"keep": n, "answer": true}``: throw away the oldest waiting requests
 ====================  ==========================================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Any, Protocol, TypeVar
 
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -23,7 +25,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.common.asgi import App, BodyFirst
-from services.common.capacity import Capacity
 from services.common.faults import ActiveFault, Faults, FaultSpec
 from stormlab.errors import BadInput
 
@@ -39,12 +40,41 @@ class CapacityChange(BaseModel):
 
     workers: int | None = None
     speed: float | None = None
+    queue_limit: int | None = None
+
+
+class Purging(BaseModel):
+    """Throw away the oldest waiting requests until ``keep`` are left; ``answer`` tells their callers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keep: Annotated[int, Field(ge=0)] = 0
+    answer: bool = True
+
+
+class Adjustable(Protocol):
+    """An emulated capacity, or several that are changed together."""
+
+    @property
+    def workers(self) -> int: ...
+    @property
+    def speed(self) -> float: ...
+    @property
+    def queue_limit(self) -> int: ...
+    @property
+    def per_second(self) -> float: ...
+
+    def change(
+        self, *, workers: int | None = None, speed: float | None = None, queue_limit: int | None = None
+    ) -> None: ...
+    def restore(self) -> None: ...
+    def purge(self, *, keep: int = 0, told: bool = True) -> int: ...
 
 
 class Admin:
     """The handlers of the administration port."""
 
-    def __init__(self, faults: Faults, capacity: Capacity) -> None:
+    def __init__(self, faults: Faults, capacity: Adjustable) -> None:
         self._faults, self._capacity = faults, capacity
 
     async def faults(self, request: Request) -> Response:
@@ -57,7 +87,7 @@ class Admin:
     async def fault(self, request: Request) -> Response:
         name = request.path_params["name"]
         if request.method == "PUT":
-            fault = self._faults.put(name, await _body(request, FaultSpec))
+            fault = self._faults.put(name, await body(request, FaultSpec))
             logger.warning("fault started", fault=name, **fault.spec.model_dump(mode="json"))
             return JSONResponse(_dose(fault))
         active = self._faults.active.get(name)
@@ -69,14 +99,20 @@ class Admin:
 
     async def capacity(self, request: Request) -> Response:
         if request.method == "PUT":
-            change = await _body(request, CapacityChange)
-            self._capacity.change(workers=change.workers, speed=change.speed)
-            logger.warning("capacity changed", workers=self._capacity.workers, speed=self._capacity.speed)
+            change = await body(request, CapacityChange)
+            self._capacity.change(**change.model_dump())
+            logger.warning("capacity changed", **_numbers(self._capacity))
         elif request.method == "DELETE":
             self._capacity.restore()
             logger.info("capacity restored", workers=self._capacity.workers)
         now = self._capacity
-        return JSONResponse({"workers": now.workers, "speed": now.speed, "capacity": now.per_second})
+        return JSONResponse({**_numbers(now), "capacity": now.per_second if math.isfinite(now.per_second) else None})
+
+    async def purge(self, request: Request) -> Response:
+        purging = await body(request, Purging)
+        gone = self._capacity.purge(keep=purging.keep, told=purging.answer)
+        logger.warning("queue purged", requests=gone)
+        return JSONResponse({"purged": gone})
 
     def _remove(self, name: str) -> None:
         fault = self._faults.active[name]
@@ -84,8 +120,21 @@ class Admin:
         logger.info("fault ended", fault=name, eligible=fault.eligible, injected=fault.injected)
 
 
-def admin_app(faults: Faults, capacity: Capacity, clear: Mapping[str, Callable[[], None]] | None = None) -> App:
-    """The application of the administration port; ``DELETE`` on a path of ``clear`` calls what stands there."""
+def _numbers(capacity: Adjustable) -> dict[str, float]:
+    return {"workers": capacity.workers, "speed": capacity.speed, "queue_limit": capacity.queue_limit}
+
+
+def admin_app(
+    faults: Faults,
+    capacity: Adjustable,
+    clear: Mapping[str, Callable[[], None]] | None = None,
+    more: Sequence[Route] = (),
+) -> App:
+    """The application of the administration port; ``DELETE`` on a path of ``clear`` calls what stands there.
+
+    Args:
+        more: routes that one service adds.
+    """
     admin = Admin(faults, capacity)
     app = Starlette(
         routes=[
@@ -93,6 +142,8 @@ def admin_app(faults: Faults, capacity: Capacity, clear: Mapping[str, Callable[[
             Route("/faults", admin.faults, methods=["GET", "DELETE"]),
             Route("/faults/{name}", admin.fault, methods=["GET", "PUT", "DELETE"]),
             Route("/capacity", admin.capacity, methods=["GET", "PUT", "DELETE"]),
+            Route("/purge", admin.purge, methods=["POST"]),
+            *more,
         ],
         exception_handlers={BadInput: _bad_input, HTTPException: _http_error},
     )
@@ -108,7 +159,12 @@ def _clearing(path: str, action: Callable[[], None]) -> Callable[[Request], Awai
     return handler
 
 
-async def _body(request: Request, kind: type[Model]) -> Model:
+async def body(request: Request, kind: type[Model]) -> Model:
+    """The body of a command.
+
+    Raises:
+        BadInput: it is none of this ``kind``.
+    """
     try:
         return kind.model_validate_json(await request.body() or b"{}")
     except ValidationError as error:

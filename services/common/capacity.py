@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 from services.common.service_time import ServiceTime
 from services.common.station import Discipline, Station
-from stormlab.errors import BadInput, Overloaded
+from stormlab.errors import BadInput, CalleeFailed, Overloaded
 from stormlab.outcome import Outcome
 from stormlab.policies.queueing import INTERVAL, TARGET
+from stormlab.scenario.parts import AnySlowdown, best_concurrency
 
 MAX_WORKERS = 100_000
 MAX_SPEED = 1000.0
@@ -27,6 +28,14 @@ class WaitedTooLong(Overloaded):
     """The queue discipline turned the request away."""
 
 
+class Purged(CalleeFailed):
+    """The request was thrown away while it waited; ``told`` says whether its caller is to hear of it."""
+
+    def __init__(self, *, told: bool) -> None:
+        super().__init__("purged")
+        self.told = told
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacitySpec:
     """What is emulated; ``workers`` of 0 switches the emulation off.
@@ -38,6 +47,8 @@ class CapacitySpec:
         discipline: who is served next, and who has waited too long.
         target, interval: s, for the disciplines that look at how long the queue has been standing.
         seed: of the stream the service times are drawn from.
+        slowdown: how service times grow with the load.
+        holding: whether a request keeps its worker after its service, until it is `completed`.
     """
 
     workers: int
@@ -47,6 +58,8 @@ class CapacitySpec:
     target: float = TARGET
     interval: float = INTERVAL
     seed: int = 0
+    slowdown: AnySlowdown | None = None
+    holding: bool = False
 
 
 class Capacity:
@@ -66,9 +79,12 @@ class Capacity:
             discipline=spec.discipline,
             target=spec.target,
             interval=spec.interval,
+            slowdown=spec.slowdown.factor if spec.slowdown else None,
+            holding=spec.holding,
         )
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
+        self.arrivals = 0
         self.completions = 0
         self.rejected = 0
         self.wasted = 0
@@ -107,8 +123,13 @@ class Capacity:
 
     @property
     def per_second(self) -> float:
-        """Work that can be finished in a second now; 0 when nothing is emulated."""
-        return self.workers * self.speed / self.spec.service_time.mean
+        """Work that can be finished in a second now, at the best concurrency; 0 when nothing is emulated."""
+        mean, workers = self.spec.service_time.mean, best_concurrency(self.spec.slowdown, self.workers)
+        return workers * self.speed / mean if mean else math.inf
+
+    @property
+    def queue_limit(self) -> int:
+        return self._station.line.limit
 
     async def serve(self, *, effort: float = 1.0) -> float:
         """Waits for a worker and for its service; the moment on the clock at which the service ended.
@@ -120,6 +141,7 @@ class Capacity:
         Raises:
             QueueFull: at once, when the queue has no room.
             WaitedTooLong: the queue discipline turned the request away.
+            Purged: it was thrown away while it waited.
         """
         now = self.clock()
         if not self.emulated:
@@ -135,13 +157,29 @@ class Capacity:
         self._arm(now)
         return await ticket
 
-    def completed(self, *, late: bool) -> None:
-        """Counts one request that was worked off; ``late`` when its caller's deadline had passed."""
-        self.completions += 1
-        self.wasted += late
+    def completed(self, at: float, *, deadline: float | None = None) -> None:
+        """Ends a request whose service ended ``at``; late when that is after its caller's ``deadline``.
 
-    def change(self, *, workers: int | None = None, speed: float | None = None) -> None:
-        """From now on ``workers`` (0 to 100,000) of ``speed`` (above 0, to 1000); ``None`` is as configured.
+        The work ends only now where there is more to it than its emulated service.
+        """
+        now = self.clock()
+        finished = at if self.emulated and not self.spec.holding else now
+        self.completions += 1
+        self.wasted += deadline is not None and finished > deadline
+        if self.emulated and self.spec.holding:
+            self._release(now)
+
+    def purge(self, *, keep: int = 0, told: bool = True) -> int:
+        """Throws away the oldest waiting requests until ``keep`` are left; how many these were."""
+        gone = self._station.purge(self.clock(), keep)
+        for ticket in gone:
+            if not ticket.done():
+                ticket.set_exception(Purged(told=told))
+        return len(gone)
+
+    def change(self, *, workers: int | None = None, speed: float | None = None, queue_limit: int | None = None) -> None:
+        """From now on ``workers`` (0 to 100,000) of ``speed`` (above 0, to 1000) behind a queue of ``queue_limit``;
+        ``None`` is as configured.
 
         Raises:
             BadInput: nothing is emulated, or a number is out of range.
@@ -154,8 +192,11 @@ class Capacity:
             raise BadInput(f"workers is {workers}; give 0 to {MAX_WORKERS}")
         if not 0 < speed <= MAX_SPEED:
             raise BadInput(f"speed is {speed}; give a number above 0 and at most {MAX_SPEED}")
+        if queue_limit is not None and queue_limit < 0:
+            raise BadInput(f"queue_limit is {queue_limit}; give 0 or more")
         now = self.clock()
         self._advance(now)
+        self._station.line.limit = self.spec.queue_limit if queue_limit is None else queue_limit
         self._station.resize(now, workers=workers, speed=speed)
         self._arm(now)
 
@@ -178,8 +219,15 @@ class Capacity:
             self.service_seconds += finished.service
             if not finished.job.done():
                 finished.job.set_result(finished.at)
-
+            elif self.spec.holding:
+                self._station.release(now)
         self._turn_away()
+
+    def _release(self, now: float) -> None:
+        self._advance(now)
+        self._station.release(now)
+        self._turn_away()
+        self._arm(now)
 
     def _turn_away(self) -> None:
         for ticket in self._station.turned_away():

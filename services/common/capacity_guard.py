@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from prometheus_client import Metric
 
 from services.common.asgi import App, Receive, Scope, Send, refuse
-from services.common.capacity import Capacity, QueueFull, WaitedTooLong
-from services.common.deadline import deadline_of
+from services.common.capacity import Capacity, Purged, QueueFull, WaitedTooLong
+from services.common.deadline import deadline_of, hang_up
 from services.common.metrics import counter, gauge
 from services.common.settings import ServiceSettings
 from stormlab.drivers.aio import Pipeline
@@ -31,11 +32,24 @@ class CapacityGuard:
             return await refuse(send, 503, "queue-full", "all workers are busy and the queue is full")
         except WaitedTooLong:
             return await refuse(send, 503, "shed-delay", "the request has waited longer than it may")
+        except Purged as purged:
+            if not purged.told:
+                await hang_up(receive)
+            return await refuse(send, 500, "purged", "the request was thrown away while it waited")
         try:
             return await self._app(scope, receive, send)
         finally:
-            finished = at if self._capacity.emulated else self._capacity.clock()
-            self._capacity.completed(late=deadline is not None and finished > deadline)
+            self._capacity.completed(at, deadline=deadline)
+
+
+def counting(app: App, capacity: Capacity) -> App:
+    """``app``, every request counted as it arrives."""
+
+    async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+        capacity.arrivals += 1
+        await app(scope, receive, send)
+
+    return counted
 
 
 def guards_of(settings: ServiceSettings, capacity: Capacity) -> Pipeline | None:
@@ -48,20 +62,50 @@ def behind_guards(app: App, guards: Pipeline | None, capacity: Capacity) -> App:
     return app if guards is None else AsgiGuard(app, guards, refused=capacity.refused)
 
 
+class Figures(Protocol):
+    """What is told of an emulated capacity, or of several together."""
+
+    @property
+    def arrivals(self) -> int: ...
+    @property
+    def completions(self) -> int: ...
+    @property
+    def rejected(self) -> int: ...
+    @property
+    def degraded(self) -> int: ...
+    @property
+    def wasted(self) -> int: ...
+    @property
+    def service_seconds(self) -> float: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def queue_limit(self) -> int: ...
+    @property
+    def busy(self) -> int: ...
+    @property
+    def workers(self) -> int: ...
+    @property
+    def speed(self) -> float: ...
+    @property
+    def per_second(self) -> float: ...
+
+
 class CapacityMetrics:
     """A Prometheus collector that reads the figures of one capacity when it is scraped."""
 
-    def __init__(self, capacity: Capacity, *, service: str) -> None:
+    def __init__(self, capacity: Figures, *, service: str) -> None:
         self._capacity, self._service = capacity, service
 
     def collect(self) -> Iterator[Metric]:
         capacity, service = self._capacity, self._service
         yield gauge(names.QUEUE_DEPTH, "requests waiting for a worker", service, capacity.waiting)
-        yield gauge(names.QUEUE_LIMIT, "requests that may wait", service, capacity.spec.queue_limit)
+        yield gauge(names.QUEUE_LIMIT, "requests that may wait", service, capacity.queue_limit)
         yield gauge(names.WORKERS_BUSY, "emulated workers at work", service, capacity.busy)
         yield gauge(names.WORKERS, "emulated workers", service, capacity.workers)
         yield gauge(names.SPEED, "speed of the workers, 1 as configured", service, capacity.speed)
         yield gauge(names.CAPACITY, "requests per second that can be finished", service, capacity.per_second)
+        yield counter(names.ARRIVALS, "requests that came", service, capacity.arrivals)
         yield counter(names.COMPLETIONS, "requests worked off", service, capacity.completions)
         yield counter(names.REJECTED, "requests refused by the queue or a guard", service, capacity.rejected)
         yield counter(names.DEGRADED, "requests that got a cheaper answer", service, capacity.degraded)

@@ -22,6 +22,12 @@ def deadline_of(scope: Scope) -> float | None:
     return scope["stormlab.arrived"] + left if math.isfinite(left) else None
 
 
+def loop_deadline(scope: Scope) -> float | None:
+    """The same on the clock of the running loop."""
+    deadline = deadline_of(scope)
+    return None if deadline is None else asyncio.get_running_loop().time() + (deadline - time.monotonic())
+
+
 class Abandonable:
     """Runs the inner application for as long as somebody waits for it, then cancels it.
 
@@ -46,7 +52,7 @@ class Abandonable:
             await send(message)
 
         work = asyncio.ensure_future(self._app(scope, receive, watched))
-        gone = asyncio.ensure_future(_hang_up(receive))
+        gone = asyncio.ensure_future(hang_up(receive))
         try:
             left = None if deadline is None else deadline - time.monotonic()
             await asyncio.wait({work, gone}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
@@ -58,7 +64,8 @@ class Abandonable:
         return None if begun or (gone.done() and not gone.cancelled()) else await _too_late(send)
 
 
-async def _hang_up(receive: Receive) -> None:
+async def hang_up(receive: Receive) -> None:
+    """Waits until the caller has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

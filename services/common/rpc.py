@@ -16,7 +16,7 @@ from opentelemetry.context import attach, detach
 from opentelemetry.trace import Span, Status, StatusCode, set_span_in_context
 
 from services.common.asgi import Scope
-from services.common.capacity import Capacity, QueueFull, WaitedTooLong
+from services.common.capacity import Capacity, Purged, QueueFull, WaitedTooLong
 from services.common.faults import FaultKind, Faults
 from services.common.flags import CURRENT
 from services.common.metrics import RequestCounts
@@ -104,6 +104,7 @@ class RpcGuard:
 
     async def _work(self, route: str, behaviour: Behaviour, request: Any, context: Context, start: float) -> Any:
         left = context.time_remaining()
+        self.capacity.arrivals += 1
         if self.under_way >= self.limit:
             raise RpcRefused(grpc.StatusCode.RESOURCE_EXHAUSTED, "too-many-requests")
         self.under_way += 1
@@ -113,11 +114,10 @@ class RpcGuard:
             try:
                 return await behaviour(request, context)
             finally:
-                finished = at if self.capacity.emulated else time.monotonic()
-                self.capacity.completed(late=left is not None and finished > start + left)
+                self.capacity.completed(at, deadline=None if left is None else start + left)
         except QueueFull as error:
             raise RpcRefused(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error)) from error
-        except WaitedTooLong as error:
+        except (WaitedTooLong, Purged) as error:
             raise RpcRefused(grpc.StatusCode.UNAVAILABLE, str(error)) from error
         finally:
             self.under_way -= 1

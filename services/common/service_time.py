@@ -16,7 +16,7 @@ FORMS = "fixed:SECONDS, exponential:MEAN, uniform:LOW:HIGH, lognormal:MEAN:CV"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceTime:
-    """How long an emulated worker is held; ``mean`` and samples are in s, all above 0."""
+    """How long an emulated worker is held; ``mean`` and samples are in s, above 0 unless fixed."""
 
     spec: str
     mean: float
@@ -32,7 +32,8 @@ class ServiceTime:
         name, *words = spec.split(":")
         try:
             numbers = [float(word) for word in words]
-            if not all(math.isfinite(number) and number > 0 for number in numbers):
+            positive = all(number > 0 for number in numbers) or (name == "fixed" and numbers == [0])
+            if not positive or not all(map(math.isfinite, numbers)):
                 raise ValueError("numbers must be finite and above 0")
             mean, sample = _FAMILIES[name](*numbers)
         except (KeyError, TypeError, ValueError) as error:

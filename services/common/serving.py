@@ -58,17 +58,17 @@ def address_of(host: str, port: int) -> str:
 
 
 class HttpFront:
-    """An ASGI application on a listening socket."""
+    """An ASGI application on a listening socket, and on ``more`` of them."""
 
-    def __init__(self, name: str, sock: socket.socket, app: App) -> None:
-        self.name, self._socket, self._app = name, sock, app
+    def __init__(self, name: str, sock: socket.socket, app: App, *, more: Sequence[socket.socket] = ()) -> None:
+        self.name, self._sockets, self._app = name, [sock, *more], app
         self.address = address_of(*sock.getsockname()[:2])
 
     async def run(self, stopping: asyncio.Event, *, grace: float) -> None:
         closing = _Closing(self._app)
         server = _Server(_config(closing, grace), closing)
         waiter = asyncio.create_task(_when(stopping, server))
-        await server.serve(sockets=[self._socket])
+        await server.serve(sockets=self._sockets)
         waiter.cancel()
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.fields import FieldInfo
 
 from services.common.capacity import MAX_WORKERS, CapacitySpec
@@ -17,6 +18,7 @@ from services.common.service_time import FORMS, ServiceTime
 from services.common.station import Discipline
 from stormlab.errors import BadInput
 from stormlab.policies.queueing import INTERVAL, TARGET
+from stormlab.scenario.parts import Slowdown
 from stormlab.scenario.patterns import GuardSpec
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -24,6 +26,11 @@ Seconds = Annotated[float, Field(gt=0, le=3600)]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 #: Settings that say where others come from; files and stores cannot hold them.
 SOURCES = frozenset({"config_file", "config_store", "config_poll"})
+
+
+def _from_json(value: Any) -> Any:
+    """A table, which a flag or the environment gives as text."""
+    return json.loads(value) if isinstance(value, str) else value
 
 
 class ServiceSettings(BaseModel):
@@ -77,6 +84,9 @@ class ServiceSettings(BaseModel):
     queue_interval: Seconds = Field(
         INTERVAL, description="s after which a queue is a standing one; for adaptive-lifo and codel"
     )
+    slowdown: Annotated[Slowdown | None, BeforeValidator(_from_json)] = Field(
+        None, description='how service times grow with load, as in a scenario: {"kind": "power", "strength": 1}'
+    )
     guards: tuple[GuardSpec, ...] = Field(
         (), description='guards, outermost first, as in a scenario: [{"kind": "queue-shed"}]'
     )
@@ -104,6 +114,7 @@ class ServiceSettings(BaseModel):
             target=self.queue_target,
             interval=self.queue_interval,
             seed=self.seed,
+            slowdown=self.slowdown,
         )
 
     def masked(self) -> dict[str, Any]:

@@ -39,6 +39,9 @@ class Station(Generic[Job]):
         discipline: who is next, and who has waited too long.
         target, interval: s, for the disciplines that look at how long the queue has been standing.
         speed: service times of jobs that start from now on are divided by it; above 0.
+        slowdown: how many times as long a service takes that starts with this share of the workers busy, itself
+            included, and so many jobs waiting.
+        holding: whether a job keeps its worker after its service, until `release`.
     """
 
     workers: int
@@ -48,6 +51,9 @@ class Station(Generic[Job]):
     target: float = TARGET
     interval: float = INTERVAL
     speed: float = 1.0
+    slowdown: Callable[[float, int], float] | None = None
+    holding: bool = False
+    held: int = 0
     line: WaitingLine[tuple[Job, float]] = field(init=False, repr=False)
     _expired: list[Job] = field(default_factory=list, repr=False)
     _serving: list[tuple[float, int, float, Job]] = field(default_factory=list, repr=False)
@@ -64,7 +70,7 @@ class Station(Generic[Job]):
 
     @property
     def busy(self) -> int:
-        return len(self._serving)
+        return len(self._serving) + self.held
 
     @property
     def next_at(self) -> float | None:
@@ -94,8 +100,20 @@ class Station(Generic[Job]):
         while self._serving and self._serving[0][0] <= now:
             at, _, service, job = heapq.heappop(self._serving)
             finished.append(Finished(at, service, job))
-            self._fill(at)
+            if self.holding:
+                self.held += 1
+            else:
+                self._fill(at)
         return finished
+
+    def release(self, now: float) -> None:
+        """A job whose service has ended gives its worker back."""
+        self.held -= 1
+        self._fill(now)
+
+    def purge(self, now: float, keep: int) -> list[Job]:
+        """The oldest waiting jobs, removed until ``keep`` are left."""
+        return [job for job, _ in self.line.drop(now, keep)]
 
     def resize(self, now: float, *, workers: int, speed: float) -> None:
         """From ``now`` on there are ``workers`` workers of ``speed``; services under way end as they were drawn."""
@@ -115,5 +133,7 @@ class Station(Generic[Job]):
 
     def _start(self, now: float, job: Job, effort: float) -> None:
         service = self.draw() * effort / self.speed
+        if self.slowdown is not None:
+            service *= self.slowdown((self.busy + 1) / self.workers, self.waiting)
         self._started += 1
         heapq.heappush(self._serving, (now + service, self._started, service, job))

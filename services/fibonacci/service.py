@@ -11,7 +11,7 @@ from opentelemetry.trace import INVALID_SPAN
 from prometheus_client import Counter
 
 from services.common.asgi import App, Bulkhead, Receive, Scope, Send, answer, refuse
-from services.common.capacity_guard import CapacityGuard, behind_guards
+from services.common.capacity_guard import CapacityGuard, behind_guards, counting
 from services.common.deadline import Abandonable
 from services.common.faults import FaultGuard
 from services.common.health import Check, Finding, Status
@@ -52,7 +52,7 @@ class Fibonacci:
         compute = behind_guards(compute, self.parts.guards, self.parts.capacity)
         compute = FaultGuard(compute, self.parts.faults)
         compute = Abandonable(compute)
-        compute = Bulkhead(compute, limit=self.settings.max_requests)
+        compute = counting(Bulkhead(compute, limit=self.settings.max_requests), self.parts.capacity)
         deep = [Check(name="recursion", ask=self._probe)]
         return self.parts.public(
             only_root(compute), route_of=route_of, document=document(self.settings.max_n), deep=deep

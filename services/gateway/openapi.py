@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from services.common import openapi
 from services.common.openapi import Json
-from services.gateway.settings import GatewaySettings, Upstream
+from services.common.upstream import Upstream
+from services.gateway.settings import GatewaySettings
 
 _BYTES: Json = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _MAX_AMOUNT = (1 << 63) - 1

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-import time
 from contextlib import AsyncExitStack
 from urllib.parse import unquote_to_bytes
 
@@ -12,15 +10,16 @@ import structlog
 from opentelemetry.trace import INVALID_SPAN
 
 from services.common.asgi import App, BodyFirst, Bulkhead, Header, Receive, Scope, Send, answer, refuse
-from services.common.capacity_guard import CapacityGuard, behind_guards
-from services.common.deadline import Abandonable, deadline_of
+from services.common.capacity_guard import CapacityGuard, behind_guards, counting
+from services.common.deadline import Abandonable, loop_deadline
+from services.common.edge import Edge, ReplicaMetrics
+from services.common.exchange import Answer, Asked
 from services.common.faults import FaultGuard
 from services.common.health import Check
 from services.common.parts import Parts
-from services.gateway.edge import Edge, ReplicaMetrics
-from services.gateway.exchange import Answer, Asked
+from services.common.upstream import Upstream
 from services.gateway.openapi import document
-from services.gateway.settings import GatewaySettings, Upstream, read_upstreams
+from services.gateway.settings import GatewaySettings, read_upstreams
 from stormlab.effects import Request
 from stormlab.outcome import Ending, Outcome, failure
 from stormlab.telemetry.edges import EdgeMetrics
@@ -62,7 +61,7 @@ class Gateway:
         handlers = BodyFirst(
             handlers, limit=max(settings.max_value_bytes, _CREDIT_BYTES), seconds=settings.body_timeout
         )
-        handlers = Bulkhead(handlers, limit=settings.max_requests)
+        handlers = counting(Bulkhead(handlers, limit=settings.max_requests), self.parts.capacity)
         deep = [Check(name=edge.name, ask=edge.health) for edge in self.edges]
         pages = document(settings, self.kv.upstream)
         return self.parts.public(self._only_routes(handlers), route_of=route_of, document=pages, deep=deep)
@@ -158,11 +157,8 @@ def body_in_scope(app: App) -> App:
 
 def _request(scope: Scope, asked: Asked) -> Request:
     """What the policies may know: the caller's deadline on the loop's clock, and what is asked for."""
-    deadline = deadline_of(scope)
-    if deadline is not None:
-        deadline = asyncio.get_running_loop().time() + (deadline - time.monotonic())
     client = scope.get("client") or ("", 0)
-    return Request(deadline=deadline, caller=str(client[0]), key=f"{asked.method} {asked.path}")
+    return Request(deadline=loop_deadline(scope), caller=str(client[0]), key=f"{asked.method} {asked.path}")
 
 
 async def deliver(send: Send, outcome: Outcome) -> None:

@@ -64,11 +64,11 @@ class SlowReader:
             BackingOverloaded: too many reads wait already.
         """
         try:
-            await self._capacity.serve()
+            at = await self._capacity.serve()
         except QueueFull as error:
             raise BackingOverloaded("too many reads wait for the backing store") from error
         value = await self._inner.read(key)
-        self._capacity.completed(late=False)
+        self._capacity.completed(at)
         return value
 
     def changed(self, key: str) -> None:

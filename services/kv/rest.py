@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 
 from services.common.asgi import OCTETS, App, BodyFirst, Bulkhead, Receive, Scope, Send, answer, answer_json, refuse
-from services.common.capacity_guard import CapacityGuard, behind_guards
+from services.common.capacity_guard import CapacityGuard, behind_guards, counting
 from services.common.faults import FaultGuard
 from services.common.flags import CURRENT
 from services.common.health import alive, health_page
@@ -143,7 +143,7 @@ def rest_app(service: KeyValueService) -> App:
     keys = behind_guards(keys, service.guards, service.capacity)
     keys = FaultGuard(keys, service.faults)
     keys = BodyFirst(keys, limit=max(settings.max_value_bytes, _CREDIT_BYTES), seconds=settings.body_timeout)
-    keys = Bulkhead(keys, limit=settings.max_requests)
+    keys = counting(Bulkhead(keys, limit=settings.max_requests), service.capacity)
     pages = {
         "/livez": alive,
         "/readyz": health_page(service.shallow),

@@ -58,7 +58,7 @@ def test_a_capacity_cut_is_what_the_replicas_report_together() -> None:
     cut = scenario(kind="capacity", speed=0.25)
 
     def reading(bin_: int, capacity: float) -> Reading:
-        return Reading("kv", bin_, 0, 0, capacity, 0, 0, 0)
+        return Reading("kv", bin_, 0, 0, capacity, 1, 0, 0, 0, 0, 0, 0)
 
     seen = [reading(bin_, 50 if 10 <= bin_ < 19 else 200) for bin_ in range(30)]
     dose = only(cut, readings=seen)

@@ -88,10 +88,14 @@ def test_the_real_toxiproxy_does_as_well(
 
 
 def test_what_cannot_be_done_live_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    nested = SMALL + '[services.store]\nworkers = 1\nservice_time = { kind = "fixed", mean = 0.01 }\n'
-    nested = nested.replace("replicas = 2", 'replicas = 2\ncalls = [{ target = "store" }]')
-    with pytest.raises(BadInput, match=r"services\.kv\.calls: calls between services are simulated only"):
-        live.run(scenario(tmp_path, nested))
+    crashing = SMALL.replace("replicas = 2", "replicas = 2\ncrash = { load = 20 }")
+    with pytest.raises(BadInput, match=r"services\.kv\.crash: simulated only so far; run it without --live"):
+        live.run(scenario(tmp_path, crashing))
+    with pytest.raises(BadInput, match=r"services: 65 replicas would be as many processes"):
+        live.run(scenario(tmp_path, SMALL.replace("replicas = 2", "replicas = 65")))
+    one_of_many = SMALL.replace("replicas = 2", "replicas = 2\noptimistic = true") + PAUSED
+    with pytest.raises(BadInput, match=r"pause kv: the replicas of 'kv' share .* remove replica, or run it"):
+        live.run(scenario(tmp_path, one_of_many))
 
 
 @pytest.mark.parametrize(

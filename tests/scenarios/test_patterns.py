@@ -16,6 +16,7 @@ SEEDS = {
     "how-long-to-wait": 3,
     "shared-database": 3,
     "stale-answers": 3,
+    "retries-in-a-chain": 2,
 }
 VARIANTS = [(name, variant) for name in SEEDS for variant in ("", *loader.read(name).variants)]
 

@@ -10,7 +10,7 @@ import pytest
 from tests.services.running import programs
 
 pytestmark = pytest.mark.live
-SERVICES = ("kv", "fibonacci", "gateway")
+SERVICES = ("kv", "fibonacci", "gateway", "node")
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -30,7 +30,7 @@ def request_of(scope: Scope) -> Request:
     return Request(
         caller=found.get(names.CALLER_HEADER) or (client[0] if client else ""),
         priority=priority_of(found.get(names.PRIORITY_HEADER, "")),
-        key=scope["path"],
+        key=found.get(names.KEY_HEADER) or scope["path"],
         token=found.get(names.IDEMPOTENCY_HEADER, ""),
     )
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 
 from stormlab.errors import BadInput
 from stormlab.live import http
-from stormlab.live.stack import Replica, Stack
+from stormlab.live.operators import Operators
+from stormlab.live.stack import VALUE_PATH, Process, Replica, Stack, together
 from stormlab.live.toxics import toxic_of
 from stormlab.scenario.disturbances import (
     Block,
-    Burst,
     Capacity,
     Change,
     Disturbance,
@@ -18,7 +20,6 @@ from stormlab.scenario.disturbances import (
     Flush,
     Invalidate,
     Isolate,
-    LoadSpike,
     Pause,
     Poison,
     Purge,
@@ -29,28 +30,62 @@ from stormlab.scenario.disturbances import (
     Toxic,
 )
 from stormlab.scenario.model import Scenario
+from stormlab.scenario.streams import stream
+
+#: What a name in the path of a command is better without.
+_UNSAFE = re.compile("[^A-Za-z0-9.-]+")
+#: More processes of services than this are refused.
+MOST_PROCESSES = 64
 
 
 class Actuator:
-    """Begins and ends disturbances on a stack; the load generator does those that concern clients itself."""
+    """Begins and ends disturbances on a stack; the load generator does those that concern clients itself.
 
-    def __init__(self, scenario: Scenario, stack: Stack) -> None:
+    ``achieved`` tells since when, by ``clock``, interventions have been in effect that operators had to get through.
+    """
+
+    def __init__(self, scenario: Scenario, stack: Stack, *, seed: int, clock: Callable[[], float]) -> None:
         self._scenario = scenario
         self._stack = stack
+        self._clock = clock
+        self._random = stream(seed, "isolation")
+        self._isolated: dict[int, list[Process]] = {}
+        self._operators: dict[int, Operators] = {}
+        self._through: SimpleQueue[Disturbance] = SimpleQueue()
+        self.achieved: dict[str, float] = {}
         self._active: list[Disturbance] = []
-        self._names = {id(one): f"{index}-{one.label}".replace(" ", "-") for index, one in enumerate(_all(scenario))}
+        self._names = {id(one): f"{i}-{_UNSAFE.sub('-', one.label)}" for i, one in enumerate(_all(scenario))}
         self.hits: dict[str, tuple[int, int]] = {}
 
     def begin(self, disturbance: Disturbance) -> None:
-        self._active.append(disturbance)
-        self._apply(disturbance, starting=True)
+        """Let it take effect, or send its operators on their way."""
+        through = disturbance.through
+        if through is None:
+            return self._take_effect(disturbance)
+        addresses = [replica.proxied for replica in self._stack.of(through.service)]
+        operators = Operators(through, addresses, VALUE_PATH, lambda: self._through.put(disturbance))
+        self._operators[id(disturbance)] = operators
+        return None
+
+    def look_after(self) -> None:
+        """Let take effect whose operators have got through meanwhile."""
+        while not self._through.empty():
+            disturbance = self._through.get()
+            if id(disturbance) in self._operators:
+                self.achieved[disturbance.label] = self._clock()
+                self._take_effect(disturbance)
 
     def end(self, disturbance: Disturbance) -> None:
-        self._active.remove(disturbance)
-        self._apply(disturbance, starting=False)
+        if operators := self._operators.pop(id(disturbance), None):
+            operators.give_up()
+        if any(one is disturbance for one in self._active):
+            self._active = [one for one in self._active if one is not disturbance]
+            self._apply(disturbance, starting=False)
 
     def end_all(self) -> None:
         """Lift whatever is still active when the run is over; what was stopped for good stays so."""
+        for operators in self._operators.values():
+            operators.give_up()
         for disturbance in list(self._active):
             if not isinstance(disturbance, Stop):
                 self.end(disturbance)
@@ -58,29 +93,35 @@ class Actuator:
     def prepare_end(self, disturbance: Disturbance) -> None:
         """Start what takes time to start, so that it is there when the disturbance ends."""
         if isinstance(disturbance, Stop):
-            for replica in self._replicas(disturbance):
-                self._stack.start(replica)
+            for process in self._processes(disturbance):
+                self._stack.start(process)
 
     def lead(self, disturbance: Disturbance) -> float:
         """How long before its end a disturbance wants :meth:`prepare_end`, in s."""
         if not isinstance(disturbance, Stop):
             return 0.0
-        return max(replica.start_seconds for replica in self._replicas(disturbance))
+        return max(process.start_seconds for process in self._processes(disturbance))
+
+    def _take_effect(self, disturbance: Disturbance) -> None:
+        self._active.append(disturbance)
+        self._apply(disturbance, starting=True)
 
     def _apply(self, changed: Disturbance, *, starting: bool) -> None:
         match changed:
-            case LoadSpike() | Burst() | Block():
-                pass
+            case Block():
+                self._hold_back(changed, starting=starting)
+            case Flush() | Invalidate() | Purge() | Isolate():
+                self._operate(changed, starting=starting)
             case Capacity() | Change():
                 self._resize()
             case RequestErrors() | RequestDelay():
                 self._request_fault(changed, starting=starting)
             case Pause():
-                for replica in self._replicas(changed):
-                    _freeze(replica, starting=starting)
+                for process in self._processes(changed):
+                    _freeze(process, starting=starting)
             case Stop():
-                for replica in self._replicas(changed) if starting else ():
-                    _kill(replica)
+                for process in self._processes(changed) if starting else ():
+                    _kill(process)
             case Toxic() | Down():
                 for replica in self._stack.of(changed.target):
                     self._network(replica, changed, starting=starting)
@@ -96,22 +137,59 @@ class Actuator:
                 if isinstance(disturbance, Capacity) and disturbance.target == name:
                     workers = disturbance.workers or workers
                     speed *= disturbance.speed or 1.0
-            for replica in self._stack.of(name):
-                http.command("PUT", replica.admin, "/capacity", {"workers": workers, "speed": speed})
+            numbers = {"workers": workers, "speed": speed, "queue_limit": service.queue.limit}
+            for process in self._stack.processes_of(name):
+                http.command("PUT", process.admin, "/capacity", numbers)
+
+    def _operate(self, one: Flush | Invalidate | Purge | Isolate, *, starting: bool) -> None:
+        if isinstance(one, Isolate):
+            return self._isolate(one, starting=starting)
+        for process in self._stack.processes_of(one.target):
+            match one:
+                case Flush() if starting:
+                    http.command("POST", process.admin, "/caches/flush", {"share": one.share, "for": one.lasting})
+                case Invalidate():
+                    http.command("PUT" if starting else "DELETE", process.admin, "/caches/invalid")
+                case Purge(keep=keep, answer=answer):
+                    http.command("POST", process.admin, "/purge", {"keep": keep, "answer": answer})
+        return None
+
+    def _isolate(self, one: Isolate, *, starting: bool) -> None:
+        """Cut a share of the replicas off: of those of the one process, or of the processes."""
+        path = f"/isolations/{self._names[id(one)]}"
+        if not starting:
+            for process in self._isolated.pop(id(one)):
+                http.command("DELETE", process.admin, path)
+            return
+        processes, share = self._stack.processes_of(one.target), one.share
+        if len(processes) > 1:
+            processes, share = self._random.sample(processes, round(share * len(processes))), 1.0
+        self._isolated[id(one)] = processes
+        for process in processes:
+            http.command("PUT", process.admin, path, {"share": share})
+
+    def _hold_back(self, block: Block, *, starting: bool) -> None:
+        """Hold back the requests for the leases of a service; the load generator turns away those of a client."""
+        service = self._scenario.services.get(block.target)
+        if service is None or service.lease is None:
+            return
+        share = {"share": block.share, "to": block.to, "for": block.lasting}
+        for process in self._stack.processes_of(block.target):
+            http.command("PUT" if starting else "DELETE", process.admin, f"/blocks/{self._names[id(block)]}", share)
 
     def _request_fault(self, fault: RequestErrors | RequestDelay, *, starting: bool) -> None:
         name = self._names[id(fault)]
         if starting:
             details = {"status": fault.status} if isinstance(fault, RequestErrors) else {"delay": fault.delay}
             body = {"kind": fault.kind, "probability": fault.probability, **details}
-            for replica in self._hit_by(fault):
-                http.command("PUT", replica.admin, f"/faults/{name}", body)
+            for process in self._hit_by(fault):
+                http.command("PUT", process.admin, f"/faults/{name}", body)
             return
         eligible = injected = 0
-        for replica in self._hit_by(fault):
-            seen = http.ask(replica.admin, f"/faults/{name}")
+        for process in self._hit_by(fault):
+            seen = http.ask(process.admin, f"/faults/{name}")
             eligible, injected = eligible + int(seen["eligible"]), injected + int(seen["injected"])
-            http.command("DELETE", replica.admin, f"/faults/{name}")
+            http.command("DELETE", process.admin, f"/faults/{name}")
         self.hits[fault.label] = (eligible, injected)
 
     def _network(self, replica: Replica, fault: Disturbance, *, starting: bool) -> None:
@@ -126,60 +204,75 @@ class Actuator:
         else:
             control.enable(replica.name)
 
-    def _replicas(self, halt: Stop | Pause) -> Iterator[Replica]:
-        return (one for one in self._stack.of(halt.target) if halt.replica in (None, one.index))
+    def _processes(self, halt: Stop | Pause) -> Iterator[Process]:
+        return self._with_replica(halt.target, halt.replica)
 
-    def _hit_by(self, fault: RequestErrors | RequestDelay) -> Iterator[Replica]:
-        index = fault.replica if isinstance(fault, RequestErrors) else None
-        return (one for one in self._stack.of(fault.target) if index in (None, one.index))
+    def _hit_by(self, fault: RequestErrors | RequestDelay) -> Iterator[Process]:
+        return self._with_replica(fault.target, fault.replica if isinstance(fault, RequestErrors) else None)
+
+    def _with_replica(self, service: str, index: int | None) -> Iterator[Process]:
+        return (one for one in self._stack.processes_of(service) if index in (None, one.replicas[0].index))
 
 
-def _freeze(replica: Replica, *, starting: bool) -> None:
-    assert replica.child is not None
+def _freeze(process: Process, *, starting: bool) -> None:
+    assert process.child is not None
     if starting:
-        replica.child.pause()
+        process.child.pause()
     else:
-        replica.child.resume()
+        process.child.resume()
 
 
-def _kill(replica: Replica) -> None:
-    assert replica.child is not None
-    replica.child.kill()
+def _kill(process: Process) -> None:
+    assert process.child is not None
+    process.child.kill()
 
 
 #: What a service may have that live services do not do.
-_SIMULATED_ONLY = ("lease", "optimistic", "startup", "crash", "peers", "autoscale")
-_SIMULATED_DISTURBANCES = (Flush, Invalidate, Purge, Isolate, Poison, Restart)
+_SIMULATED_ONLY = ("startup", "crash", "peers", "autoscale")
+_SIMULATED_DISTURBANCES = (Poison, Restart)
 
 
 def refuse_what_cannot_be_done(scenario: Scenario) -> None:
-    """Raises BadInput for what only the simulated world can do so far, with what to do instead."""
+    """Raises BadInput for what only the simulated world can do, with what to do instead."""
     for name, service in scenario.services.items():
-        if service.calls:
-            raise BadInput(f"services.{name}.calls: calls between services are simulated only; run it without --live")
         for key in _SIMULATED_ONLY:
             if getattr(service, key):
                 raise BadInput(f"services.{name}.{key}: simulated only so far; run it without --live")
-        if service.slowdown is not None:
-            raise BadInput(
-                f"services.{name}.slowdown: simulated only, the workers of the live service do not slow down"
-            )
+        for index, call in enumerate(service.calls):
+            if call.buffer is not None:
+                raise BadInput(f"services.{name}.calls.{index}.buffer: simulated only so far; run it without --live")
     for disturbance in _all(scenario):
         if isinstance(disturbance, Change):
             _refuse_change(scenario, disturbance)
         if isinstance(disturbance, Capacity) and disturbance.replicas is not None:
             raise BadInput(f"{disturbance.label}: the number of replicas is fixed in a live run; run it without --live")
-        if isinstance(disturbance, _SIMULATED_DISTURBANCES) or disturbance.through is not None:
+        if isinstance(disturbance, _SIMULATED_DISTURBANCES):
             raise BadInput(f"{disturbance.label}: simulated only so far; run it without --live")
+    count = sum(1 if together(service) else service.replicas for service in scenario.services.values())
+    if count > MOST_PROCESSES:
+        raise BadInput(
+            f"services: {count} replicas would be as many processes, more than the {MOST_PROCESSES} of a live run; set "
+            "replicas lower, or run it without --live"
+        )
+    for disturbance in _all(scenario):
+        replica = getattr(disturbance, "replica", None)
+        if replica is None or scenario.services[disturbance.target].replicas == 1:
+            continue
+        if together(scenario.services[disturbance.target]):
+            raise BadInput(
+                f"{disturbance.label}: the replicas of {disturbance.target!r} share a cache, leases or versions, and "
+                "run as one live process; remove replica, or run it without --live"
+            )
 
 
 def _refuse_change(scenario: Scenario, change: Change) -> None:
     changed = scenario.changed(change)
     for name, service in scenario.services.items():
-        if changed.services[name].model_copy(update={"workers": service.workers}) != service:
+        numbers = {"workers": service.workers, "queue": service.queue}
+        if changed.services[name].model_copy(update=numbers) != service:
             raise BadInput(
-                f"{change.label}: in a live run a change can set a service's workers and a client's policies; "
-                f"other keys of services.{name} are simulated only"
+                f"{change.label}: in a live run a change can set workers and queue.limit of a service, and policies of "
+                f"a client; other keys of services.{name} are simulated only"
             )
 
 

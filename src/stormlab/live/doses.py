@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from stormlab.live.observers import Probe, Reading
+from stormlab.live.observers import LEAST_WIDTH, Probe, Reading
 from stormlab.live.plan import Rows
 from stormlab.scenario.arrivals import load_factor
 from stormlab.scenario.disturbances import (
@@ -24,6 +24,7 @@ from stormlab.scenario.disturbances import (
     Stop,
 )
 from stormlab.scenario.model import Paced, Poisson, Scenario
+from stormlab.scenario.parts import best_concurrency
 from stormlab.scenario.result import Dose
 
 #: The largest deviation of a dose that is accepted, as a share of what was asked.
@@ -41,6 +42,7 @@ def doses(
     readings: Sequence[Reading],
     probes: Sequence[Probe],
     hits: Mapping[str, tuple[int, int]],
+    achieved: Mapping[str, float] | None = None,
 ) -> list[Dose]:
     """One dose for every fault and intervention that can be observed from outside.
 
@@ -49,13 +51,25 @@ def doses(
         readings: the metrics of the services; capacities per scenario s.
         probes: round trips in scenario s.
         hits: requests that per-request faults could hit, and did, by label.
+        achieved: since when those are in effect that operators had to get through, by label, in scenario s.
     """
     found = []
-    for disturbance in (*scenario.faults, *scenario.interventions):
+    for disturbance in _in_effect(scenario, achieved or {}):
         dose = _dose(disturbance, scenario, rows, readings, probes, hits)
         if dose is not None:
             found.append(dose)
     return found
+
+
+def _in_effect(scenario: Scenario, achieved: Mapping[str, float]) -> Iterator[Disturbance]:
+    """All disturbances but those that nobody got through with; the others from when they did."""
+    for one in (*scenario.faults, *scenario.interventions):
+        if one.through is None:
+            yield one
+        elif one.label in achieved and achieved[one.label] < one.until:
+            at = achieved[one.label]
+            lasting = None if one.lasting is None else one.until - at
+            yield one.model_copy(update={"at": at, "lasting": lasting})
 
 
 def _dose(
@@ -108,8 +122,10 @@ def _capacity(cut: Capacity, scenario: Scenario, readings: Iterable[Reading], un
     """The capacity that the service reported while the cut lasted."""
     service = scenario.services[cut.target]
     workers = cut.workers or service.workers
-    asked = service.replicas * workers * (cut.speed or 1.0) / service.service_time.mean
-    seen = [reading.capacity for reading in readings if cut.at + 0.5 <= reading.bin_ + 1 < until]
+    best = service.replicas * best_concurrency(service.slowdown, workers)
+    asked = service.capacity_of(best) * (cut.speed or 1.0)
+    settled = cut.at + max(0.5, 2 * LEAST_WIDTH * scenario.run.live_speed)
+    seen = [reading.capacity for reading in readings if settled <= reading.bin_ + 1 < until]
     return Dose(fault=cut.label, unit="requests/s", asked=asked, observed=_mean(seen)) if seen else None
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from stormlab.errors import BadInput, StormlabError
 from stormlab.live import http
-from stormlab.live.stack import Replica
+from stormlab.live.stack import Process
 from stormlab.scenario.disturbances import Disturbance
 
 #: Where the console is; unset: nobody is told.
@@ -37,9 +37,9 @@ class Herald:
         """Whether there is somebody to be told."""
         return self._port is not None
 
-    def watch(self, replicas: list[Replica], load: int) -> None:
+    def watch(self, processes: list[Process], load: int) -> None:
         """These processes have metrics from now on, and the load generator at port ``load``."""
-        targets = [{"name": f"run-{one.name}", "service": one.service, "port": one.port} for one in replicas]
+        targets = [{"name": f"run-{one.name}", "service": one.service, "port": one.port} for one in processes]
         self._say("PUT", "/api/guests", [*targets, {"name": "run-load", "service": "load", "port": load}])
 
     def is_over(self) -> None:

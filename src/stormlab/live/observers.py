@@ -2,34 +2,65 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import TracebackType
 from typing import NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from stormlab.live import http
-from stormlab.live.stack import Replica
+from stormlab.live.stack import Process, Replica
 from stormlab.telemetry import names
 
-GAUGES = (names.QUEUE_DEPTH, names.WORKERS_BUSY, names.CAPACITY)
-COUNTERS = (names.COMPLETIONS, names.REJECTED, names.WASTED)
+GAUGES = (names.QUEUE_DEPTH, names.WORKERS_BUSY, names.CAPACITY, names.IN_SERVICE)
+COUNTERS = (
+    names.ARRIVALS,
+    names.COMPLETIONS,
+    names.REJECTED,
+    names.WASTED,
+    names.CACHE_HITS,
+    names.CACHE_MISSES,
+)
+#: A scrape costs some ms: no more than one in so many s.
+LEAST_WIDTH = 0.1
 
 
 class Reading(NamedTuple):
-    """The state of one service at the end of bin ``bin_``, all replicas together, in live units."""
+    """The state of one service at the end of bin ``bin_``, all replicas together, in live units.
+
+    Where leases are needed, ``in_service`` is the share of the replicas that hold theirs.
+    """
 
     service: str
     bin_: int
     queue: float
     busy: float
     capacity: float
+    in_service: float
+    arrivals: float
     completions: float
     rejected: float
     wasted: float
+    hits: float
+    misses: float
+
+
+def every_bin(readings: Sequence[Reading]) -> Iterator[Reading]:
+    """The readings of one service, and on a straight line between two of them what lies between."""
+    yield from readings[:1]
+    for before, after in pairwise(readings):
+        width = after.bin_ - before.bin_
+        for step in range(1, width + 1):
+            share = step / width
+            values = [a + share * (b - a) for a, b in zip(before[2:], after[2:], strict=True)]
+            yield Reading(after.service, before.bin_ + step, *values)
 
 
 class Probe(NamedTuple):
@@ -78,46 +109,65 @@ class _Last:
 
 
 class Metrics:
-    """Reads `/metrics` of all replicas at the end of every bin of ``width`` s."""
+    """Reads `/metrics` of all processes at the end of every bin of ``width`` s, or of every so manieth."""
 
-    def __init__(self, replicas: list[Replica], *, clock: Callable[[], float], width: float) -> None:
-        self._replicas = replicas
+    def __init__(self, processes: list[Process], *, clock: Callable[[], float], width: float) -> None:
+        self._processes = processes
         self._clock = clock
         self._width = width
+        self._stride = math.ceil(LEAST_WIDTH / width - 1e-9)
         self._next = 1
         self._last: dict[tuple[str, str], _Last] = {}
         self.readings: list[Reading] = []
 
     def step(self) -> float:
-        if self._clock() >= self._next * self._width:
-            for service in dict.fromkeys(replica.service for replica in self._replicas):
-                self.readings.append(self._read(service, self._next - 1))
-            self._next = max(self._next, int(self._clock() / self._width)) + 1
+        now = self._clock()
+        if now >= self._next * self._width:
+            bin_ = max(self._next, int(now / self._width)) - 1
+            for service in dict.fromkeys(process.service for process in self._processes):
+                self.readings.append(self._read(service, bin_))
+            self._next = max(self._next + self._stride, int(self._clock() / self._width) + 1)
         return self._next * self._width
 
     def _read(self, service: str, bin_: int) -> Reading:
         gauges, counters = [0.0] * len(GAUGES), [0.0] * len(COUNTERS)
-        for replica in self._replicas:
-            if replica.service != service:
+        for process in self._processes:
+            if process.service != service:
                 continue
-            values = _scrape(replica)
+            values = _scrape(process)
             for index, name in enumerate(GAUGES):
                 gauges[index] += values.get(name, 0.0)
             for index, name in enumerate(COUNTERS):
-                last = self._last.setdefault((replica.name, name), _Last())
+                last = self._last.setdefault((process.name, name), _Last())
                 counters[index] += last.total(values.get(name, last.value))
         return Reading(service, bin_, *gauges, *counters)
 
 
-def _scrape(replica: Replica) -> dict[str, float]:
-    """The metrics we know, by name; nothing when the replica does not answer."""
-    try:
-        _, body = http.exchange("GET", replica.port, "/metrics", seconds=1.0)
-        families = list(text_string_to_metric_families(body.decode()))
-    except (OSError, ValueError):
-        return {}
+def _scrape(process: Process) -> dict[str, float]:
+    """The metrics we know, by name; nothing when the process does not answer."""
     wanted = {*GAUGES, *COUNTERS}
-    return {sample.name: sample.value for family in families for sample in family.samples if sample.name in wanted}
+    return {sample.name: sample.value for sample in _samples(process) if sample.name in wanted}
+
+
+def _samples(process: Process) -> list[Sample]:
+    try:
+        _, body = http.exchange("GET", process.port, "/metrics", seconds=1.0)
+        return [sample for family in text_string_to_metric_families(body.decode()) for sample in family.samples]
+    except (OSError, ValueError):
+        return []
+
+
+def edges(processes: Sequence[Process]) -> dict[str, dict[str, int]]:
+    """What happened on every edge between services so far: how requests and how attempts ended."""
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    words = {names.EDGE_REQUESTS: "requests", names.EDGE_ATTEMPTS: "attempts"}
+    for process in processes:
+        for sample in _samples(process):
+            if word := words.get(sample.name):
+                counts, ending = found[sample.labels["edge"]], sample.labels["ending"]
+                counts[word] += int(sample.value)
+                counts[f"{word}.{ending}"] += int(sample.value)
+    return {edge: dict(counts) for edge, counts in found.items()}
 
 
 class Prober:

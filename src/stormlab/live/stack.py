@@ -1,16 +1,23 @@
-"""The processes of a live run: the chaos proxy, and one key-value service per replica behind a proxy of its own."""
+"""The processes of a live run: the chaos proxy, and those of the services, each replica behind a proxy of its own.
+
+A service that asks nobody is played by the key-value service, one process per replica. One that calls others, needs a
+lease or has transactions is played by ``services.node``; its replicas share one process where they share something:
+a cache, the versions of records, or the sheer number of leases.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from stormlab.chaos.client import ProxySpec, ToxiproxyClient
 from stormlab.errors import BadInput
@@ -31,19 +38,46 @@ TOXIPROXY = ("toxiproxy-server", "toxiproxy")
 
 @dataclass(slots=True)
 class Replica:
-    """One process of a service; callers reach it through ``proxied``, probes also directly."""
+    """One replica of a service; callers reach it through ``proxied``, probes also directly."""
 
     service: str
     index: int
     port: int
-    admin: int
     proxied: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.service}-{self.index}"
+
+
+@dataclass(slots=True)
+class Process:
+    """One process of a service with its replicas, of which there is one as a rule."""
+
+    service: str
+    admin: int
+    replicas: list[Replica]
     child: Child | None = None
     start_seconds: float = 1.0
 
     @property
     def name(self) -> str:
-        return f"{self.service}-{self.index}"
+        return self.service if len(self.replicas) > 1 else self.replicas[0].name
+
+    @property
+    def port(self) -> int:
+        """Where its pages are."""
+        return self.replicas[0].port
+
+
+def asks_others(service: Service) -> bool:
+    """Whether the service needs a node to be played."""
+    return bool(service.calls) or service.lease is not None or service.optimistic
+
+
+def together(service: Service) -> bool:
+    """Whether the replicas of the service share something, and therefore a process."""
+    return service.lease is not None or service.optimistic or any(call.cache for call in service.calls)
 
 
 class Stack:
@@ -64,22 +98,18 @@ class Stack:
         self._children: list[Child] = []
         self.control: ToxiproxyClient
         self.proxy_kind = ""
-        needed = ports.free(3 * sum(service.replicas for service in scenario.services.values()))
-        numbers = iter(needed)
-        self.replicas = [
-            Replica(service=name, index=index, port=next(numbers), admin=next(numbers), proxied=next(numbers))
-            for name, service in scenario.services.items()
-            for index in range(service.replicas)
-        ]
+        self.processes = _processes(scenario)
+        self.replicas = [replica for process in self.processes for replica in process.replicas]
 
     def __enter__(self) -> Stack:
         try:
             self._start_proxy()
-            for replica in self.replicas:
-                self.start(replica)
-            for replica in self.replicas:
-                self._wait(replica)
-                self._publish(replica)
+            for process in self.processes:
+                self.start(process)
+            for process in self.processes:
+                self._wait(process)
+                for replica in process.replicas:
+                    self._publish(replica)
         except BaseException:
             self._end()
             raise
@@ -90,6 +120,9 @@ class Stack:
 
     def of(self, service: str) -> list[Replica]:
         return [replica for replica in self.replicas if replica.service == service]
+
+    def processes_of(self, service: str) -> list[Process]:
+        return [process for process in self.processes if process.service == service]
 
     def targets(self) -> dict[str, list[str]]:
         """Where callers reach each service: through the proxy."""
@@ -104,36 +137,61 @@ class Stack:
         self._children.append(child)
         return child
 
-    def start(self, replica: Replica) -> None:
-        """Start the process of a replica, without waiting for it."""
-        replica.child = self.spawn(
-            replica.name,
-            [sys.executable, "-m", "services.kv"],
-            self._settings(replica, self._scenario.services[replica.service]),
-        )
+    def start(self, process: Process) -> None:
+        """Start a process, without waiting for it."""
+        service = self._scenario.services[process.service]
+        program, special = "services.kv", {"TLOG_FILENAME": str(self._folder / f"{process.name}.tlog")}
+        if asks_others(service):
+            program, special = "services.node", self._errands(process, service)
+        settings = self._settings(process, service) | special
+        process.child = self.spawn(process.name, [sys.executable, "-m", program], settings)
 
     def reset(self) -> None:
         """Remove every fault from the proxy; a proxy that is gone has none."""
         with contextlib.suppress(BadInput, OSError):
             self.control.reset()
 
-    def _wait(self, replica: Replica) -> None:
+    def _wait(self, process: Process) -> None:
         began = time.monotonic()
-        assert replica.child is not None
-        replica.child.wait_until(lambda: http.alive(replica.port), seconds=START_LIMIT)
-        replica.start_seconds = time.monotonic() - began
+        assert process.child is not None
+        process.child.wait_until(lambda: http.alive(process.port), seconds=START_LIMIT)
+        process.start_seconds = time.monotonic() - began
 
     def _publish(self, replica: Replica) -> None:
-        """Put a proxy in front of a replica, and a value into it."""
+        """Put a proxy in front of a replica, and a value into it if it keeps values."""
         here, there = f"{ports.HOST}:{replica.proxied}", f"{ports.HOST}:{replica.port}"
         self.control.create(ProxySpec(name=replica.name, listen=here, upstream=there))
-        http.exchange("PUT", replica.port, VALUE_PATH, VALUE)
+        if not asks_others(self._scenario.services[replica.service]):
+            http.exchange("PUT", replica.port, VALUE_PATH, VALUE)
 
-    def _settings(self, replica: Replica, service: Service) -> dict[str, str]:
+    def _errands(self, process: Process, service: Service) -> dict[str, str]:
+        """What a node is told beyond the settings of every service; whom it asks it reaches through the proxy."""
+        path = self._folder / f"{process.name}.errands.json"
+        lease = {} if service.lease is None else {"lease": _tree(service.lease)}
+        if service.lease is not None:
+            lease["granted_by"] = {"target": service.lease.source, **self._whereabouts(service.lease.source)}
+        calls = [{**_tree(call), **self._whereabouts(call.target)} for call in service.calls]
+        path.write_text(json.dumps({"calls": calls, **lease}), encoding="utf-8")
         return {
+            "SERVICE_NAME": process.service,
+            "MORE_PORTS": json.dumps([replica.port for replica in process.replicas[1:]]),
+            "OPTIMISTIC": str(service.optimistic).lower(),
+            "ERRANDS_FILE": str(path),
+        }
+
+    def _whereabouts(self, name: str) -> dict[str, Any]:
+        """The replicas of a service, and how its callers choose among them."""
+        keys = {"balancing", "outlier", "health", "panic"}
+        addresses = [f"{ports.HOST}:{replica.proxied}" for replica in self.of(name)]
+        return {"replicas": addresses, **_tree(self._scenario.services[name], include=keys)}
+
+    def _settings(self, process: Process, service: Service) -> dict[str, str]:
+        first = process.replicas[0]
+        slowdown = {"SLOWDOWN": json.dumps(_tree(service.slowdown))} if service.slowdown else {}
+        return slowdown | {
             "HOST": ports.HOST,
-            "PORT": str(replica.port),
-            "ADMIN_PORT": str(replica.admin),
+            "PORT": str(first.port),
+            "ADMIN_PORT": str(process.admin),
             "WORKERS": str(service.workers),
             "SERVICE_TIME": str(service.service_time),
             "QUEUE_LIMIT": str(service.queue.limit),
@@ -141,8 +199,7 @@ class Stack:
             "QUEUE_TARGET": str(service.queue.target),
             "QUEUE_INTERVAL": str(service.queue.interval),
             "GUARDS": _GUARDS.dump_json(service.guards).decode(),
-            "SEED": str((self._seed * 1000 + replica.index) % 2**31),
-            "TLOG_FILENAME": str(self._folder / f"{replica.name}.tlog"),
+            "SEED": str((self._seed * 1000 + first.index) % 2**31),
             "MAX_REQUESTS": str(service.queue.limit + service.workers + 1000),
             "LOG_LEVEL": "WARNING",
             "GRACE": "1",
@@ -181,3 +238,18 @@ class Stack:
                     self.control.delete(replica.name)
         for child in reversed(self._children):
             child.stop()
+
+
+def _processes(scenario: Scenario) -> list[Process]:
+    """The processes of all services, with ports that are free."""
+    numbers = iter(ports.free(3 * sum(service.replicas for service in scenario.services.values())))
+    processes = []
+    for name, service in scenario.services.items():
+        replicas = [Replica(name, index, next(numbers), next(numbers)) for index in range(service.replicas)]
+        groups = [replicas] if together(service) else [[replica] for replica in replicas]
+        processes += [Process(name, next(numbers), group) for group in groups]
+    return processes
+
+
+def _tree(value: BaseModel, *, include: set[str] | None = None) -> dict[str, Any]:
+    return value.model_dump(mode="json", by_alias=True, exclude_none=True, include=include)

@@ -19,13 +19,13 @@ from stormlab.live.actuator import Actuator, refuse_what_cannot_be_done
 from stormlab.live.children import Child, terminable
 from stormlab.live.doses import doses
 from stormlab.live.herald import Herald, also
-from stormlab.live.observers import Metrics, Probe, Prober, Reading, Watcher
+from stormlab.live.observers import Metrics, Probe, Prober, Reading, Watcher, edges, every_bin
 from stormlab.live.plan import ENDINGS, ENVIRONMENT, Plan, Rows, announce
 from stormlab.live.stack import START_LIMIT, Stack
 from stormlab.scenario import loader
 from stormlab.scenario.compression import compressed
-from stormlab.scenario.model import Scenario
-from stormlab.scenario.recorder import Recorder
+from stormlab.scenario.model import Scenario, Service
+from stormlab.scenario.recorder import Recorder, ServiceLog
 from stormlab.scenario.result import Dose, Result, conclude
 
 Progress: TypeAlias = Callable[[float], None]
@@ -34,6 +34,8 @@ Progress: TypeAlias = Callable[[float], None]
 LEAD_IN = 0.5
 #: How long requests may go on after the end of the run, in live s.
 DRAIN = 15.0
+#: Between two looks at what operators have achieved, in live s.
+LOOK = 0.02
 #: A generator whose requests start later than this, at the 99th percentile, did not keep its schedule; in live s.
 LATE = 0.1
 
@@ -83,16 +85,17 @@ class _LiveRun:
         began = time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
         with Stack(self.live, seed=self.seed, proxy=proxy, folder=self.folder) as stack:
-            actuator = Actuator(self.live, stack)
-            metrics = Metrics(stack.replicas, clock=self.now, width=1 / self.speed)
+            actuator = Actuator(self.live, stack, seed=self.seed, clock=self.now)
+            metrics = Metrics(stack.processes, clock=self.now, width=1 / self.speed)
             prober = Prober(stack.replicas, clock=self.now)
             plan = self._plan(stack)
-            self.herald.watch(stack.replicas, plan.metrics)
+            self.herald.watch(stack.processes, plan.metrics)
             try:
                 generator = self._start_generator(stack, plan)
                 with Watcher(metrics.step, self.now), Watcher(prober.step, self.now):
                     self._play_faults(actuator, generator)
                 self._drain(generator)
+                traffic = edges(stack.processes)
             finally:
                 self.herald.is_over()
                 stack.reset()
@@ -103,9 +106,10 @@ class _LiveRun:
             "live_speed": self.speed,
             "wall_seconds": round(time.monotonic() - began, 3),
             "attempts": sum(len(one.tries) for one in rows.values()),
+            "edges": traffic,
             "lateness_p99": max((_quantile(one.lateness(), 0.99) for one in rows.values()), default=0.0),
         }
-        return self._conclude(rows, metrics.readings, prober.probes, actuator.hits, facts)
+        return self._conclude(rows, metrics.readings, prober.probes, actuator, facts)
 
     def now(self) -> float:
         """Live s since the start of scenario time."""
@@ -148,8 +152,9 @@ class _LiveRun:
                 raise StormlabError(f"the load generator ended during the run: {generator.last_words()}")
             while agenda and agenda[0][0] <= self.now():
                 heapq.heappop(agenda)[2]()
+            actuator.look_after()
             due = agenda[0][0] if agenda else duration
-            time.sleep(min(0.1, max(0.0, min(due, duration) - self.now())))
+            time.sleep(min(LOOK, max(0.0, min(due, duration) - self.now())))
             self.progress(min(1.0, max(0.0, self.now() / duration)))
         actuator.end_all()
 
@@ -179,13 +184,16 @@ class _LiveRun:
         rows: dict[str, Rows],
         readings: Sequence[Reading],
         probes: Sequence[Probe],
-        hits: dict[str, tuple[int, int]],
+        actuator: Actuator,
         facts: dict[str, Any],
     ) -> Result:
+        achieved = {label: at * self.speed for label, at in actuator.achieved.items()}
         readings = [reading._replace(capacity=reading.capacity / self.speed) for reading in readings]
         probes = [_stretched(probe, self.speed) for probe in probes]
         recorder = _record(self.scenario, rows, readings)
-        observed = doses(self.scenario, rows=rows, readings=readings, probes=probes, hits=hits)
+        observed = doses(
+            self.scenario, rows=rows, readings=readings, probes=probes, hits=actuator.hits, achieved=achieved
+        )
         void = _reasons_for_void(rows, observed, self.speed)
         return conclude(recorder, world="live", seed=self.seed, doses=observed, void=void, facts=facts)
 
@@ -227,15 +235,20 @@ def _record(scenario: Scenario, rows: dict[str, Rows], readings: Sequence[Readin
             log.attempts[min(max(int(at), 0), last)] += 1
         for intended, ended, ending, attempts in zip(one.intended, one.ended, one.ending, one.attempts, strict=True):
             log.ended(float(intended), float(ended), ENDINGS[ending], int(attempts))
-    for reading in readings:
-        recorder.services[reading.service].sample(
-            reading.bin_,
-            queue=reading.queue,
-            busy=reading.busy,
-            capacity=reading.capacity,
-            counts=(reading.completions, reading.rejected, reading.wasted),
-        )
+    for name, service in scenario.services.items():
+        _record_service(service, recorder.services[name], [one for one in readings if one.service == name])
     return recorder
+
+
+def _record_service(service: Service, log: ServiceLog, readings: Sequence[Reading]) -> None:
+    cached = any(call.cache for call in service.calls)
+    for one in every_bin(readings):
+        counts = (one.completions, one.rejected, one.wasted)
+        log.sample(one.bin_, queue=one.queue, busy=one.busy, capacity=one.capacity, counts=counts)
+        in_service = one.in_service if service.lease is not None else 1.0
+        log.sample_more(one.bin_, arrivals=one.arrivals, in_service=in_service)
+        if cached:
+            log.sample_caches(one.bin_, hits=one.hits, lookups=one.hits + one.misses)
 
 
 def _reasons_for_void(rows: dict[str, Rows], observed: Sequence[Dose], speed: float) -> list[str]:

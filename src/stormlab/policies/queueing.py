@@ -103,6 +103,13 @@ class WaitingLine(Generic[Job]):
                 self._emptied = now
         return gone
 
+    def drop(self, now: float, keep: int) -> list[Job]:
+        """The oldest of those who wait, removed from the queue until ``keep`` are left."""
+        gone = [self._jobs.popleft()[2] for _ in range(len(self._jobs) - keep)]
+        if gone and not self._jobs:
+            self._emptied = now
+        return gone
+
     def clear(self) -> list[Job]:
         """Everybody who waits, removed from the queue."""
         everybody = [job for _, _, job in self._jobs]

@@ -84,13 +84,12 @@ class ServiceLog:
 
     GAUGES = ("queue", "busy", "capacity")
     COUNTS = ("completions", "rejected", "wasted")
-    __slots__ = ("lookups", "more", "rows", "sizes")
+    __slots__ = ("lookups", "more", "rows")
 
     def __init__(self) -> None:
         self.more: dict[int, tuple[float, float]] = {}
         self.rows: dict[int, tuple[float, ...]] = {}
-        self.lookups: dict[int, tuple[int, int]] = {}
-        self.sizes: dict[int, int] = {}
+        self.lookups: dict[int, tuple[float, float]] = {}
 
     def sample(
         self, bin_: int, *, queue: float, busy: float, capacity: float, counts: tuple[float, float, float]
@@ -98,13 +97,9 @@ class ServiceLog:
         """The state at the end of bin ``bin_``; ``counts`` are completions, rejected and wasted since the start."""
         self.rows[bin_] = (queue, busy, capacity, *counts)
 
-    def sample_caches(self, bin_: int, *, hits: int, lookups: int) -> None:
+    def sample_caches(self, bin_: int, *, hits: float, lookups: float) -> None:
         """What the caches of the service have done since the start, at the end of bin ``bin_``."""
         self.lookups[bin_] = (hits, lookups)
-
-    def sample_size(self, bin_: int, *, replicas: int) -> None:
-        """How many replicas there are at the end of bin ``bin_``, of a service whose number changes."""
-        self.sizes[bin_] = replicas
 
     def sample_more(self, bin_: int, *, arrivals: float, in_service: float) -> None:
         """Requests that came since the start, and the share of the replicas in service, at the end of bin ``bin_``."""
@@ -121,16 +116,7 @@ class ServiceLog:
             name: np.diff(table[:, index], prepend=0.0)
             for index, name in enumerate(self.COUNTS, start=len(self.GAUGES))
         }
-        return gauges | counts | self._more(bins) | self._size(bins) | self._hit_ratio(bins)
-
-    def _size(self, bins: int) -> dict[str, Column]:
-        if not self.sizes:
-            return {}
-        column = np.full(bins, np.nan)
-        for bin_, size in self.sizes.items():
-            if 0 <= bin_ < bins:
-                column[bin_] = size
-        return {"replicas": column}
+        return gauges | counts | self._more(bins) | self._hit_ratio(bins)
 
     def _more(self, bins: int) -> dict[str, Column]:
         if not self.more:

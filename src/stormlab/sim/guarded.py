@@ -60,6 +60,8 @@ class GuardedReplica(Replica):
     def submit(self, request: Request, reply: Reply) -> Outcome | None:
         if not self.up:
             return CONNECTION_REFUSED
+        if self.unfit is not None:
+            return self.unfit
         answer = _Answer(reply, self._counts)
         Run(self._env, self._strategy(self._env.now, request), self._enter, answer).start()
         return answer.at_once()
@@ -87,9 +89,11 @@ class GuardedReplica(Replica):
     def _begin(self, request: Request, reply: Reply) -> None:
         self.busy += 1
         seconds = self._sample() * request.effort / self.speed
-        self._counts.worked += seconds
         self._counts.degraded += request.effort != 1.0
         self._working.add(Work(self._env, seconds, self._finished, request, reply))
+
+    def _drop(self, keep: int) -> list[Reply]:
+        return [reply for _, reply in self._line.drop(self._env.now, keep)]
 
     def _lose_waiting(self) -> list[Reply]:
         return [reply for _, reply in self._line.clear()]

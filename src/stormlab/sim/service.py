@@ -30,7 +30,6 @@ CONNECTION_REFUSED = failure("connection-refused")
 CONNECTION_LOST = failure("connection-lost")
 CONFLICT = failure("conflict")
 PURGED = failure("purged")
-BROKEN = failure("broken")
 INJECTED = failure("injected")
 INJECTED_OVERLOAD = overloaded("injected")
 #: HTTP statuses by which a service says that it protects itself.
@@ -83,8 +82,6 @@ class Replica:
         """Answer a shallow health check, past the queue."""
         if not self.up:
             return CONNECTION_REFUSED
-        if self.unfit is BROKEN:
-            return BROKEN
         return None if self.frozen else SUCCESS
 
     @property
@@ -132,7 +129,7 @@ class Replica:
 
     def purge(self, keep: int, *, answer: bool) -> None:
         """Throw away what waits, the oldest first, until ``keep`` are left; ``answer`` says whether callers hear."""
-        lost = [self._waiting.popleft()[1] for _ in range(max(0, len(self._waiting) - keep))]
+        lost = self._drop(keep)
         for reply in lost if answer else ():
             reply(PURGED)
 
@@ -151,6 +148,9 @@ class Replica:
             self._working.add(Work(self._env, left, self._finished, work.request, work.reply))
         self._fill()
 
+    def _drop(self, keep: int) -> list[Reply]:
+        return [self._waiting.popleft()[1] for _ in range(len(self._waiting) - keep)]
+
     def _lose_waiting(self) -> list[Reply]:
         lost = [reply for _, reply in self._waiting]
         self._waiting.clear()
@@ -167,7 +167,6 @@ class Replica:
     def _begin(self, request: Request, reply: Reply) -> None:
         self.busy += 1
         seconds = self._sample() * request.effort / self.speed
-        self._counts.worked += seconds
         self._working.add(Work(self._env, seconds, self._finished, request, reply))
 
     def _finished(self, work: Any) -> None:
@@ -216,12 +215,11 @@ class Replica:
 
 
 class Counts:
-    """What a service has done since the start; ``worked`` is its service time in s, of requests that have begun."""
+    """What a service has done since the start."""
 
-    __slots__ = ("arrivals", "completions", "degraded", "rejected", "wasted", "worked")
+    __slots__ = ("arrivals", "completions", "degraded", "rejected", "wasted")
 
     def __init__(self) -> None:
-        self.worked = 0.0
         self.arrivals = 0
         self.completions = 0
         self.degraded = 0
@@ -292,7 +290,7 @@ class Service:
     @property
     def in_service(self) -> float:
         """The share of the replicas that are up and fit to serve."""
-        fit = sum([replica.up and not replica.frozen and replica.unfit is None for replica in self.members])
+        fit = sum([replica.up and not replica.frozen and replica.unfit is None for replica in self.replicas])
         return fit / self.present
 
     @property
@@ -307,7 +305,7 @@ class Service:
     def capacity(self) -> float:
         """Requests per s that the replicas that are up can finish now, at the concurrency that is best for them."""
         slowdown = self.description.slowdown
-        fit = [r for r in self.members if r.up and not r.frozen and r.unfit is None]
+        fit = [r for r in self.replicas if r.up and not r.frozen and r.unfit is None]
         if slowdown is None:
             return self.description.capacity_of(sum([r.workers * r.speed for r in fit]))
         return self.description.capacity_of(sum(best_concurrency(slowdown, r.workers) * r.speed for r in fit))

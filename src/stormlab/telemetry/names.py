@@ -16,6 +16,7 @@ WORKERS_BUSY: Final = "stormlab_workers_busy"
 WORKERS: Final = "stormlab_workers"
 SPEED: Final = "stormlab_speed_ratio"
 CAPACITY: Final = "stormlab_capacity_per_second"
+ARRIVALS: Final = "stormlab_arrivals_total"
 COMPLETIONS: Final = "stormlab_completions_total"
 REJECTED: Final = "stormlab_rejected_total"
 DEGRADED: Final = "stormlab_degraded_total"  # requests that were worked off with less, or more, than the full effort
@@ -35,6 +36,9 @@ CACHE_HIT_RATIO: Final = "stormlab_cache_hit_ratio"
 CACHE_HITS: Final = "stormlab_cache_hits_total"
 CACHE_MISSES: Final = "stormlab_cache_misses_total"
 CACHE_EVICTIONS: Final = "stormlab_cache_evictions_total"
+
+# What a service adds that needs a lease to serve.
+IN_SERVICE: Final = "stormlab_in_service_ratio"  # share of its replicas that hold theirs
 
 # What the Fibonacci service adds.
 FIBONACCI_CALLS: Final = "fibonacci_requests_total"  # labels: application, container_id; every call of the function
@@ -82,6 +86,7 @@ DEADLINE_HEADER: Final = "x-stormlab-timeout-ms"  # time left when the request w
 USER_HEADER: Final = "x-stormlab-user"  # who asks, for feature flags; nobody vouches for it
 CALLER_HEADER: Final = "x-stormlab-caller"  # on whose behalf
 PRIORITY_HEADER: Final = "x-stormlab-priority"  # 0 is the most important
+KEY_HEADER: Final = "x-stormlab-key"  # what the request is about, for caches and transactions
 IDEMPOTENCY_HEADER: Final = "idempotency-key"  # the same for all tries of one operation
 RETRY_AFTER_HEADER: Final = "x-stormlab-retry-after-ms"  # in an answer: Retry-After exactly, in ms
 ATTEMPT_HEADER: Final = "x-stormlab-attempt"  # 1 for the first try

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
-from services.common.capacity import Capacity, CapacitySpec, QueueFull
+from services.common.capacity import Capacity, CapacitySpec, Purged, QueueFull
 from services.common.service_time import ServiceTime
 from stormlab.errors import BadInput
+from stormlab.scenario.parts import PowerSlowdown
 
 
 def spec(*, workers: int = 1, service_time: str = "fixed:1", queue_limit: int = 10) -> CapacitySpec:
@@ -123,3 +125,67 @@ def test_capacity_follows_workers_and_speed() -> None:
         assert capacity.per_second == 100.0
 
     scenario(body, spec(workers=10, service_time="exponential:0.1"))
+
+
+def test_a_request_with_errands_holds_its_worker_until_it_is_completed() -> None:
+    async def body(capacity: Capacity, clock: Clock) -> None:
+        first, second = (asyncio.create_task(capacity.serve()) for _ in range(2))
+        await settle()
+        clock.now = 3.0
+        capacity.restore()
+        await settle()
+        assert (first.done(), second.done(), capacity.busy, capacity.waiting) == (True, False, 1, 1)
+        capacity.completed(await first, deadline=2.0)
+        clock.now = 4.5
+        capacity.restore()
+        assert await second == 4.0
+        assert (capacity.completions, capacity.wasted) == (1, 1)
+
+    scenario(body, replace(spec(), holding=True))
+
+
+def test_a_caller_that_left_does_not_hold_a_worker_for_ever() -> None:
+    async def body(capacity: Capacity, clock: Clock) -> None:
+        gone, waiting = (asyncio.create_task(capacity.serve()) for _ in range(2))
+        await settle()
+        gone.cancel()
+        await settle()
+        clock.now = 2.0
+        capacity.restore()
+        clock.now = 4.0
+        capacity.restore()
+        assert await waiting == 3.0
+
+    scenario(body, replace(spec(), holding=True))
+
+
+def test_who_is_purged_hears_of_it_and_costs_nothing() -> None:
+    async def body(capacity: Capacity, clock: Clock) -> None:
+        tasks = [asyncio.create_task(capacity.serve()) for _ in range(3)]
+        await settle()
+        assert capacity.purge(told=False) == 2
+        clock.now = 1.0
+        capacity.restore()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert outcomes[0] == 1.0
+        assert [isinstance(one, Purged) and not one.told for one in outcomes[1:]] == [True, True]
+        assert (capacity.busy, capacity.waiting) == (0, 0)
+
+    scenario(body, spec())
+
+
+def test_the_queue_can_be_made_longer_and_restored() -> None:
+    async def body(capacity: Capacity, clock: Clock) -> None:
+        capacity.change(queue_limit=2)
+        assert capacity.queue_limit == 2
+        capacity.restore()
+        assert capacity.queue_limit == 10
+        with pytest.raises(BadInput, match="queue_limit is -1; give 0 or more"):
+            capacity.change(queue_limit=-1)
+
+    scenario(body, spec())
+
+
+def test_capacity_counts_the_best_concurrency_of_workers_that_slow_down() -> None:
+    slow = replace(spec(workers=4), slowdown=PowerSlowdown(kind="power", strength=4.0, exponent=2.0))
+    assert Capacity(slow).per_second == pytest.approx(max(n / (1 + 4 * (n / 4) ** 2) for n in range(1, 5)))

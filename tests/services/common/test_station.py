@@ -124,7 +124,19 @@ def test_service_times_have_the_moments_they_promise(spec: str, mean: float, cv:
 
 
 @pytest.mark.parametrize(
-    "spec", ["", "fixed", "fixed:", "fixed:-1", "fixed:nan", "exponential:1:2", "uniform:3:1", "gauss:1", "fixed:0"]
+    "spec",
+    [
+        "",
+        "fixed",
+        "fixed:",
+        "fixed:-1",
+        "fixed:nan",
+        "exponential:1:2",
+        "uniform:3:1",
+        "gauss:1",
+        "exponential:0",
+        "fixed:0:0",
+    ],
 )
 def test_an_unreadable_service_time_is_refused_with_the_forms(spec: str) -> None:
     with pytest.raises(BadInput, match="exponential:MEAN"):
@@ -144,3 +156,29 @@ def test_a_cheaper_job_takes_less_time() -> None:
     station = fixed(1.0)
     station.arrive(0.0, "a", effort=0.25)
     assert station.next_at == 0.25
+
+
+def test_a_job_that_holds_its_worker_keeps_the_others_waiting_until_it_lets_go() -> None:
+    station = fixed(1.0, holding=True)
+    for job in "ab":
+        arrive(station, 0.0, job)
+    assert [done.job for done in station.advance(5.0)] == ["a"]
+    assert (station.busy, station.waiting, station.next_at) == (1, 1, None)
+    station.release(5.0)
+    assert [(done.job, done.at) for done in station.advance(9.0)] == [("b", 6.0)]
+
+
+def test_a_service_slows_down_with_the_share_of_the_workers_busy_and_with_the_queue() -> None:
+    station = fixed(1.0, workers=2, slowdown=lambda busy, waiting: 1 + 2 * busy + 10 * waiting)
+    for job in "abc":
+        arrive(station, 0.0, job)
+    assert [(done.job, done.at) for done in station.advance(9.0)] == [("a", 2.0), ("b", 3.0), ("c", 5.0)]
+
+
+def test_a_purge_takes_the_oldest_and_leaves_so_many() -> None:
+    station = fixed(1.0)
+    for job in "abcd":
+        arrive(station, 0.0, job)
+    assert station.purge(0.5, keep=1) == ["b", "c"]
+    assert station.purge(0.5, keep=1) == []
+    assert [done.job for done in station.advance(9.0)] == ["a", "d"]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.settings import CAREFUL, read_upstreams
+from services.common.upstream import CAREFUL
+from services.gateway.settings import read_upstreams
 from stormlab.errors import BadInput
 from stormlab.policies import CircuitBreaker, Retry, describe
 

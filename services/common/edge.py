@@ -1,23 +1,23 @@
-"""One edge of the gateway: an upstream with its policies, its replicas, and the checks of their health."""
+"""One edge of a caller: an upstream with its policies, its replicas, and the checks of their health."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
 import aiohttp
 import structlog
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 from opentelemetry.util.types import AttributeValue
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
+from services.common.exchange import Asked, Distant, Exchange, HttpExchange
 from services.common.health import Finding, Status
-from services.gateway.exchange import Asked, Exchange, HttpExchange
-from services.gateway.settings import Upstream
+from services.common.upstream import Upstream
 from stormlab.drivers.aio import Pipeline
-from stormlab.effects import Request
+from stormlab.effects import PLAIN, Request
 from stormlab.events import Event, StateChanged
 from stormlab.outcome import Outcome
 from stormlab.policies import HealthCheck, Pool
@@ -35,11 +35,24 @@ class Edge:
     Args:
         largest: bytes of an answer.
         seed: of jitter and of drawn choices.
+        carry: the headers that tell the upstream more of a request than its attempt and its deadline.
+        latency: a longer way there and back, in s.
     """
 
     def __init__(
-        self, name: str, upstream: Upstream, *, metrics: EdgeMetrics, tracing: Tracing, largest: int, seed: int
+        self,
+        name: str,
+        upstream: Upstream,
+        *,
+        metrics: EdgeMetrics,
+        tracing: Tracing,
+        largest: int,
+        seed: int,
+        carry: Callable[[Request], Mapping[str, str]] = lambda _request: {},
+        latency: float = 0.0,
     ) -> None:
+        self._latency = latency
+        self._carry = carry
         self.name, self.upstream = name, upstream
         self._metrics, self._tracing, self._largest = metrics, tracing, largest
         self.unwell: set[int] = set()
@@ -81,6 +94,10 @@ class Edge:
         self._metrics.request_ended(self.name, outcome)
         return outcome
 
+    async def once(self, asked: Asked) -> Outcome:
+        """The answer of one replica without the policies: for checks."""
+        return await self._attempt(asked, PLAIN, INVALID_SPAN)
+
     async def _attempt(self, asked: Asked, request: Request, parent: Span) -> Outcome:
         assert self._exchange is not None
         clock, pool = asyncio.get_running_loop().time, self._pool
@@ -114,7 +131,7 @@ class Edge:
         return self._tracing.child(f"{self.name} attempt", parent, kind=SpanKind.CLIENT, attributes=attributes)
 
     def _headers(self, request: Request, span: Span) -> tuple[dict[str, str], float | None]:
-        headers = {names.ATTEMPT_HEADER: str(request.attempt)}
+        headers = {names.ATTEMPT_HEADER: str(request.attempt), **self._carry(request)}
         left = None
         if request.deadline is not None:
             left = max(0.0, request.deadline - asyncio.get_running_loop().time())
@@ -123,8 +140,12 @@ class Edge:
         return headers, left
 
     def _connect(self) -> Exchange:
+        near = self._direct()
+        return Distant(near, self._latency) if self._latency else near
+
+    def _direct(self) -> Exchange:
         if self.upstream.protocol == "grpc":
-            from services.gateway.rpc_exchange import RpcExchange
+            from services.common.rpc_exchange import RpcExchange
 
             return RpcExchange(self.upstream.replicas, largest=self._largest)
         return HttpExchange(connections=self.upstream.connections, largest=self._largest)

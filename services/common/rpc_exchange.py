@@ -11,8 +11,8 @@ import grpc
 import grpc.aio
 
 from services.common.asgi import OCTETS
+from services.common.exchange import Answer, Asked
 from services.common.proto import keyvalue_pb2 as pb
-from services.gateway.exchange import Answer, Asked
 from stormlab.outcome import Ending, Outcome, success
 
 _ENDINGS = {

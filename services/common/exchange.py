@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,10 @@ import aiohttp
 from yarl import URL
 
 from stormlab.outcome import Ending, Outcome, failure, success
+from stormlab.telemetry import names
+
+#: The reason of a 409 that says: another transaction was faster, try again.
+CONFLICT = "conflict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class HttpExchange:
             return failure("answer-too-long")
         return judged(
             Answer(response.status, content, _of(response, "Content-Type"), _of(response, "Retry-After")),
+            exactly=_of(response, names.RETRY_AFTER_HEADER),
         )
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
@@ -96,16 +102,39 @@ class HttpExchange:
         await self._session.close()
 
 
+class Distant:
+    """An ``inner`` exchange whose way takes ``seconds`` longer, half of it there and half of it back."""
+
+    def __init__(self, inner: Exchange, seconds: float) -> None:
+        self._inner, self._half = inner, seconds / 2
+
+    async def __call__(self, address: str, asked: Asked, headers: Mapping[str, str], seconds: float | None) -> Outcome:
+        await asyncio.sleep(self._half)
+        outcome = await self._inner(address, asked, headers, seconds)
+        await asyncio.sleep(self._half)
+        return outcome
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
 def _of(response: aiohttp.ClientResponse, name: str) -> bytes:
     return response.headers.get(name, "").encode("latin-1", "replace")
 
 
-def judged(answer: Answer) -> Outcome:
-    """What an HTTP answer means; failures keep it as their value, so that it can be passed on."""
+def judged(answer: Answer, *, exactly: bytes = b"") -> Outcome:
+    """What an HTTP answer means; failures keep it as their value, so that it can be passed on.
+
+    Args:
+        exactly: when to come back, in ms, where the server tells that.
+    """
     if answer.status < 400:
         return success(answer)
     if answer.status in (429, 503):
-        return Outcome(Ending.OVERLOADED, answer, _reason(answer.body), _seconds(answer.retry_after))
+        wait = _seconds(exactly, unit=0.001) if exactly else _seconds(answer.retry_after)
+        return Outcome(Ending.OVERLOADED, answer, _reason(answer.body), wait)
+    if answer.status == 409 and _reason(answer.body) == CONFLICT:
+        return Outcome(Ending.ERROR, answer, CONFLICT)
     if answer.status == 504:
         return Outcome(Ending.TIMEOUT, answer, "upstream-timeout")
     ending = Ending.ERROR if answer.status >= 500 else Ending.INVALID
@@ -119,5 +148,5 @@ def _reason(body: bytes) -> str:
         return "overloaded"
 
 
-def _seconds(value: bytes) -> float | None:
-    return min(float(value), 3600.0) if value.isdigit() else None
+def _seconds(value: bytes, *, unit: float = 1.0) -> float | None:
+    return min(float(value) * unit, 3600.0) if value.isdigit() else None
