@@ -40,6 +40,20 @@ class Journal(Protocol):
     dropped: int
 
 
+class Watched:
+    """The journal of a client for which nobody else keeps one."""
+
+    def __init__(self) -> None:
+        self.intended, self.sent = array("d"), array("d")
+        self.under_way = self.dropped = 0
+
+    def ended(self, intended: float, sent: float) -> None:
+        """A request that was under way is not any more."""
+        self.under_way -= 1
+        self.intended.append(intended)
+        self.sent.append(sent)
+
+
 class LoadMetrics:
     """Counts for the clients it is told of; `serve` it from the process that makes the load."""
 

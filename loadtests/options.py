@@ -46,6 +46,7 @@ class Settings:
     out: str = ""
     rows: str = "no"
     metrics_port: int = 0
+    trace_ratio: float = 0.1
     users: int = 32
     duration: float = DURATION
     host: str = ""
@@ -79,6 +80,7 @@ _HELP: dict[str, str] = {
     "out": "folder for the results; they are only printed when it is empty",
     "rows": "whether the results have a row per request as well, in requests.npz",
     "metrics_port": "port of /metrics of the (first) load generator; 0: none. Others take the ports that follow",
+    "trace_ratio": "share of the requests that are traced, 0 to 1, where OTEL_TRACES_EXPORTER says where to",
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "loop": ("open", "closed"),
@@ -88,7 +90,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "rows": ("yes", "no"),
 }
 #: Not in Locust's page, which has a picker of its own, or because changing them there would have no effect.
-_HEADLESS_ONLY = {"shape", "metrics_port"}
+_HEADLESS_ONLY = {"shape", "metrics_port", "trace_ratio"}
 
 
 def add_options(parser: LocustArgumentParser) -> None:

@@ -34,12 +34,12 @@ from stormlab.scenario.model import (
     Closed,
     Paced,
     Poisson,
-    PolicySpec,
     RunSettings,
     Scenario,
     Service,
     Trace,
 )
+from stormlab.scenario.patterns import PolicySpec
 from stormlab.scenario.requests import requests_of
 from stormlab.scenario.streams import generator, stream
 

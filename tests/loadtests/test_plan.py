@@ -35,7 +35,7 @@ def test_workers_together_send_what_one_sends(shape: str, workers: int, seed: in
     def requests(of: int) -> set[tuple[str, int, float, float, float]]:
         parts = [(name, part_of(scenario, name, seed, share=k, of=of)) for name in scenario.clients for k in range(of)]
         rows: list[tuple[str, int, float, float, float]] = [
-            (name, int(number), float(at), *map(float, draws))
+            (name, int(number), float(at), float(draws[0]), float(draws[1]))
             for name, part in parts
             for number, at, draws in zip(part.numbers, part.intended, part.draws, strict=True)
         ]

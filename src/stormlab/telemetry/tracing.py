@@ -131,9 +131,10 @@ class Tracing:
         *,
         traceparent: str | None = None,
         tracestate: str | None = None,
+        kind: SpanKind = SpanKind.SERVER,
         attributes: Mapping[str, AttributeValue] | None = None,
     ) -> Span:
-        """The span of a request that comes in, with the trace context it brought; the caller ends it."""
+        """The span of a request that comes in with this trace context, or that begins here; the caller ends it."""
         parent = INVALID_SPAN if traceparent is None else _remote(traceparent, tracestate)
         context = parent.get_span_context()
         if self._tracer is None:
@@ -141,9 +142,7 @@ class Tracing:
         recorded = context.trace_flags.sampled if context.is_valid else self._random.random() < self._ratio
         if not recorded:
             return self._unrecorded(context)
-        return self._tracer.start_span(
-            name, set_span_in_context(parent, _EMPTY), kind=SpanKind.SERVER, attributes=attributes
-        )
+        return self._tracer.start_span(name, set_span_in_context(parent, _EMPTY), kind=kind, attributes=attributes)
 
     def child(
         self,
