@@ -22,7 +22,7 @@ from tests.conftest import find_program, skip_without
 
 pytestmark = pytest.mark.live
 #: Consecutive ports that a stack takes.
-PORTS = 12
+PORTS = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ def environment(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     env, base = environment(tmp_path_factory.mktemp("stack")), block_of_ports()
-    command = [sys.executable, "-m", "stormlab", "up", "--base-port", str(base), "--no-prometheus"]
+    command = [sys.executable, "-m", "stormlab", "up", "--base-port", str(base), "--no-prometheus", "--no-jaeger"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env) as process:
         assert process.stdout is not None
         line = process.stdout.readline()

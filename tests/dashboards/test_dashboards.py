@@ -15,7 +15,7 @@ from grafana_foundation_sdk.models.dashboard import Panel as GrafanaPanel
 
 from dashboards.generate import DASHBOARDS, RULES, pages
 from dashboards.panels import build
-from dashboards.rules import groups
+from dashboards.rules import compressed, groups
 from stormlab.telemetry import names
 from tests.conftest import ROOT, find_program, skip_without
 
@@ -83,6 +83,23 @@ def test_queries_use_names_of_the_vocabulary(uid: str, expr: str) -> None:
 def test_every_alert_links_a_runbook_that_names_it(alert: dict[str, Any]) -> None:
     page = ROOT / alert["annotations"]["runbook_url"]
     assert page.read_text(encoding="utf-8").startswith(f"# {alert['alert']}\n")
+
+
+def test_rules_for_a_faster_world_are_the_same_rules_with_shorter_windows() -> None:
+    usual, fast = alerts(), compressed(groups(), 4)["groups"][1]["rules"]
+    assert [rule["alert"] for rule in fast] == [rule["alert"] for rule in usual]
+    collapse = next(rule for rule in fast if rule["alert"] == "GoodputCollapse")
+    assert collapse["for"] == "1250ms"
+    assert "(edge:goodput:rate10s[15000ms] offset 15000ms)" in collapse["expr"]
+    assert compressed(groups(), 1)["groups"][0]["rules"][0]["expr"].endswith("[10000ms]))")
+
+
+@pytest.mark.real
+def test_promtool_agrees_with_the_rules_for_a_faster_world(promtool: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_text(json.dumps(compressed(groups(), 4)))
+    done = subprocess.run([promtool, "check", "rules", rules], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.real

@@ -1,20 +1,24 @@
-"""``stormlab doctor``: what is installed, what is missing, and how to get it."""
+"""``stormlab doctor``: what is installed, what is missing and how to get it, and the numbers of a running stack."""
 
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
-import shutil
-import socket
+import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
 import click
+
+from stormlab.console.checkup import Finding
+from stormlab.console.site import State
+from stormlab.live.ports import answers
+from stormlab.live.programs import PROGRAMS, find
 
 #: Versions that the project is tested with, first and last.
 PYTHONS = ((3, 11), (3, 13))
@@ -30,50 +34,44 @@ PURPOSES = {
     "fast": "compiled kernels",
 }
 
-#: Programs of others that are used when they are there, with what for and where from.
-PROGRAMS = {
-    "toxiproxy-server": ("the real chaos proxy", "run `make real-parts`, or see github.com/Shopify/toxiproxy"),
-    "prometheus": ("metrics", "see prometheus.io/download"),
-    "grafana": ("dashboards", "see grafana.com/grafana/download"),
-    "jaeger": ("traces", "see jaegertracing.io/download"),
-    "docker": ("the stack in containers", "see docs.docker.com/engine/install"),
-    "go": ("building the real Toxiproxy", "see go.dev/dl"),
-}
-
-#: Where single parts listen unless told otherwise. Live runs take any ports that are free.
-PORTS = {8474: "stormlab proxy", 8080: "stormlab services kv"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing looked at; ``remedy`` is for when it is not ``ok``. Without an essential one, nothing runs."""
-
-    name: str
-    ok: bool
-    found: str
-    remedy: str = ""
-    essential: bool = False
+#: How to ask programs for their version; the others know --version.
+_VERSION_ARGUMENT = {"toxiproxy-server": "-version", "jaeger": "version", "go": "version"}
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per finding and line.")
 def doctor(*, as_json: bool) -> None:
-    """What is installed, what is missing and how to get it; exit status 0 when simulations can run."""
-    found = list(findings())
-    for finding in found:
-        click.echo(json.dumps(asdict(finding), ensure_ascii=False) if as_json else _line(finding))
-    if any(finding.essential and not finding.ok for finding in found):
+    """What is installed, what is missing and how to get it; while a stack is up also the numbers that it has to show.
+
+    Exit status 1 when simulations cannot run, or when a number of the stack is off.
+    """
+    from stormlab.console import site
+
+    stack = site.running()
+    found = list(findings(stack))
+    numbers = [] if stack is None else _numbers(stack)
+    for finding, lacking in (*((one, "without") for one in found), *((one, "off") for one in numbers)):
+        click.echo(json.dumps(asdict(finding), ensure_ascii=False) if as_json else _line(finding, lacking=lacking))
+    if any(one.essential and not one.ok for one in found) or not all(one.ok for one in numbers):
         click.get_current_context().exit(1)
 
 
-def findings() -> Iterator[Finding]:
-    """Everything that is looked at, essentials first."""
+def _numbers(stack: State) -> list[Finding]:
+    from stormlab.console.checkup import checkup
+    from stormlab.console.looking import look
+
+    return checkup(look(stack))
+
+
+def findings(stack: State | None = None) -> Iterator[Finding]:
+    """Everything that is looked at on this machine, essentials first; ``stack`` is the one that is up."""
     yield _python()
     yield Finding(name="stormlab", ok=True, found=f"{metadata.version('stormlab')} in {Path(__file__).parents[1]}")
     yield from (_libraries(extra, needed) for extra, needed in requirements().items())
     yield _checkout()
-    yield from (_program(name, purpose, remedy) for name, (purpose, remedy) in PROGRAMS.items())
-    yield from (_port(port, user) for port, user in PORTS.items())
+    with ThreadPoolExecutor() as pool:
+        yield from pool.map(_program, PROGRAMS)
+    yield _ports() if stack is None else Finding(name="stack", ok=True, found=f"up at {stack.url}")
 
 
 def _python() -> Finding:
@@ -131,40 +129,42 @@ def _checkout() -> Finding:
         return Finding(name="checkout", ok=False, found="live runs and services: not here", remedy=remedy)
 
 
-def _program(name: str, purpose: str, remedy: str) -> Finding:
-    path = find_program(name)
-    return Finding(name=name, ok=path is not None, found=str(path) if path else f"not found ({purpose})", remedy=remedy)
+def _program(name: str) -> Finding:
+    purpose, remedy = PROGRAMS[name]
+    path = find(name)
+    found = f"not found ({purpose})" if path is None else f"{_version(name, path)} at {path}"
+    return Finding(name=name, ok=path is not None, found=found, remedy=remedy)
 
 
-def find_program(name: str) -> Path | None:
-    """A program on PATH, or in ``.tools/bin`` of the checkout, where ``make real-parts`` puts it."""
-    tools = Path(__file__).resolve().parents[3] / ".tools" / "bin"
-    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), str(tools)]))
-    return Path(found) if found else None
+def _version(name: str, path: Path) -> str:
+    """What the program says of its version; builds that do not know theirs say nothing."""
+    command = [str(path), _VERSION_ARGUMENT.get(name, "--version")]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"no version ({type(error).__name__})"
+    number = re.search(r"\d+\.\d+(\.\d+)*", done.stdout + done.stderr)
+    return number[0] if number else "no version"
 
 
-def _port(port: int, user: str) -> Finding:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-            free = True
-        except OSError:
-            free = False
+def _ports() -> Finding:
+    from stormlab.console.site import Ports
+
+    taken = [str(port) for port in Ports().all() if answers(port)]
     return Finding(
-        name=f"port {port}",
-        ok=free,
-        found=f"free, for {user}" if free else "taken",
-        remedy=f"end what listens there, or give `{user}` another --port",
+        name="ports",
+        ok=not taken,
+        found=f"taken: {', '.join(taken)}" if taken else "those of `stormlab up` are free",
+        remedy="end what listens there, or `stormlab up --base-port N`",
     )
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: Finding, *, lacking: str = "without") -> str:
     if finding.ok:
         mark = click.style("ok     ", fg="green")
     elif finding.essential:
         mark = click.style("missing", fg="red", bold=True)
     else:
-        mark = click.style("without", fg="yellow")
+        mark = click.style(f"{lacking:<7}", fg="yellow")
     remedy = "" if finding.ok else f"; {finding.remedy}"
     return f"{mark}  {finding.name:<17} {finding.found}{remedy}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from stormlab.console import compose
 from stormlab.console.compose import PROFILES
+from stormlab.live.programs import PROXIES
 
 
 @click.command()
@@ -16,7 +19,21 @@ from stormlab.console.compose import PROFILES
     type=click.IntRange(1024, 65000),
     help="Take consecutive ports from here on instead of the usual ones.",
 )
-@click.option("--no-prometheus", is_flag=True, help="Do not start Prometheus, even when it is on PATH.")
+@click.option(
+    "--proxy",
+    type=click.Choice(PROXIES),
+    default="auto",
+    show_default=True,
+    help="The chaos proxy; auto takes a Toxiproxy that is on PATH.",
+)
+@click.option("--prometheus/--no-prometheus", default=None, help="Demand or forbid Prometheus.  [default: if found]")
+@click.option("--jaeger/--no-jaeger", default=None, help="Demand or forbid Jaeger.  [default: if found]")
+@click.option(
+    "--rules",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Prometheus rules instead of those of deploy/.",
+)
 @click.option("--docker", is_flag=True, help="In containers instead, with Grafana and PostgreSQL; returns when ready.")
 @click.option(
     "--profile",
@@ -25,21 +42,33 @@ from stormlab.console.compose import PROFILES
     type=click.Choice(PROFILES),
     help="With --docker: what to start; can be repeated. Usually core and observe.",
 )
-def up(*, base: int | None, no_prometheus: bool, docker: bool, profiles: tuple[str, ...]) -> None:
+def up(
+    *,
+    base: int | None,
+    proxy: str,
+    prometheus: bool | None,
+    jaeger: bool | None,
+    rules: Path | None,
+    docker: bool,
+    profiles: tuple[str, ...],
+) -> None:
     """The services, the chaos proxy and a page with charts, toxics, scenarios and traces, until interrupted.
 
-    Prometheus and Toxiproxy are used when they are on PATH.
+    Prometheus and Jaeger are started too when they are on PATH or in .tools/bin, where `make real-parts` puts them.
     """
+    natively = {"base": base, "prometheus": prometheus, "jaeger": jaeger, "rules": rules}
     if docker:
-        if base is not None or no_prometheus:
-            raise click.UsageError("--base-port and --no-prometheus are not for --docker: ports are variables there")
+        if proxy != "auto" or any(value is not None for value in natively.values()):
+            raise click.UsageError("--base-port, --proxy, --rules and the like are not for --docker: variables there")
         compose.up(profiles, click.echo)
         return
     if profiles:
         raise click.UsageError("--profile is for --docker")
+    from stormlab.console.program import Options
     from stormlab.console.program import up as start
 
-    start(base=base, prometheus=not no_prometheus, say=lambda line: click.echo(line))
+    options = Options(base=base, proxy=proxy, prometheus=prometheus, jaeger=jaeger, rules=rules)
+    start(options, say=lambda line: click.echo(line))
 
 
 @click.command()

@@ -22,8 +22,10 @@ from starlette.staticfiles import StaticFiles
 
 from stormlab.chaos import toxics
 from stormlab.chaos.client import ToxiproxyClient
-from stormlab.console.clock import FaultClock, Moment, annotate, span_of
+from stormlab.console.annotations import Annotator
+from stormlab.console.clock import FaultClock, Moment, span_of
 from stormlab.console.parts import Parts, Target
+from stormlab.console.relay import Relay
 from stormlab.console.sampling import Sampler, Values, parse
 from stormlab.console.scenarios import Runner
 from stormlab.console.spans import SpanStore
@@ -42,13 +44,30 @@ class Console:
         self.sampler, self.spans, self.clock = Sampler(), SpanStore(), FaultClock()
         self.registry = CollectorRegistry()
         self.registry.register(self.clock)
-        #: Of the visitor; with a gateway, whose edges are counted there, only what Prometheus is not told.
-        self.visits = CollectorRegistry() if parts.gateway else self.registry
+        self.annotator, self.relay = Annotator(), Relay(parts.otlp)
         #: Of a scenario that is under way.
         self.guests: list[Target] = []
 
     def targets(self) -> list[Target]:
         return [*self.parts.targets(), *self.guests]
+
+    def links(self) -> dict[str, str]:
+        """Other pages that show this stack, by name."""
+        grafana = {"Grafana": self.annotator.url} if self.annotator.url else {}
+        return self.parts.pages() | grafana
+
+    def hear(self, moment: Moment) -> None:
+        """Puts a moment on the one clock: metric, log line, span event, annotation."""
+        self.clock.hear(moment)
+        span = span_of(moment)
+        self.spans.take(span)
+        self.relay.offer(span)
+        self.annotator.note(moment)
+
+    def _is_over(self) -> None:
+        self.guests = []
+        for moment in self.clock.endings():
+            self.hear(moment)
 
     def own_values(self) -> Values:
         """What the console itself exposes, as if it had been scraped."""
@@ -84,8 +103,7 @@ class Console:
         return JSONResponse(
             {
                 "pid": os.getpid(),
-                "gateway": self.parts.gateway,
-                "prometheus": self.parts.prometheus,
+                "links": self.links(),
                 "targets": [asdict(target) for target in self.targets()],
                 "scenario": self.runner.state(),
                 "spans": self.spans.received,
@@ -109,15 +127,12 @@ class Console:
         _own(request)
         self.guests = [Target(**one) for one in await _json(request)]
         if not self.guests:
-            self.clock.clear()
+            self._is_over()
         return Response(status_code=204)
 
     async def take_moment(self, request: Request) -> Response:
         _own(request)
-        moment = Moment(**{"at": time.time(), **(await _json(request))})
-        self.clock.hear(moment)
-        self.spans.take(span_of(moment))
-        await annotate(moment)
+        self.hear(Moment(**{"at": time.time(), **(await _json(request))}))
         return Response(status_code=204)
 
     async def proxies(self, request: Request) -> Response:
@@ -158,8 +173,7 @@ class Console:
             await run_in_threadpool(self.runner.start, str(body["name"]), str(body.get("variant", "")))
         else:
             await run_in_threadpool(self.runner.stop)
-            self.guests = []
-            self.clock.clear()
+            self._is_over()
         return Response(status_code=204)
 
     async def log(self, request: Request) -> Response:
@@ -182,6 +196,7 @@ class Console:
             self.spans.take(body)
         except ValueError as error:
             raise HTTPException(400, str(error)) from error
+        self.relay.offer(body)
         return Response(b"", media_type="application/x-protobuf")
 
     async def traced_services(self, request: Request) -> Response:

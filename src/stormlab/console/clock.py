@@ -1,24 +1,18 @@
-"""Faults and interventions on one clock: each is a metric, a log line, a span event, an annotation."""
+"""Faults and interventions on one clock: each is a metric, a log line and a span event."""
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import aiohttp
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
 from stormlab.telemetry import names
-
-#: Where Grafana is, and the token with which annotations are written; unset: no annotations.
-GRAFANA, TOKEN = "STORMLAB_GRAFANA_URL", "STORMLAB_GRAFANA_TOKEN"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +25,11 @@ class Moment:
     phase: str
     at: float
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells disturbances apart: target, fault, kind."""
+        return self.target, self.fault, self.kind
+
 
 class FaultClock:
     """Hears every moment; ``log`` is given one JSON line for each."""
@@ -41,7 +40,7 @@ class FaultClock:
         self._log = log
 
     def hear(self, moment: Moment) -> None:
-        key = (moment.target, moment.fault, moment.kind)
+        key = moment.key
         self._known[key] = None
         if moment.phase == "begin":
             self._active[key] = moment.at
@@ -63,35 +62,18 @@ class FaultClock:
     def active(self) -> list[str]:
         return [fault for _, fault, _ in self._active]
 
-    def clear(self) -> None:
-        """Nothing is active any more: the run is over."""
-        for target, fault, kind in list(self._active):
-            self.hear(Moment(fault=fault, kind=kind, target=target, phase="end", at=time.time()))
+    def endings(self) -> list[Moment]:
+        """The ends, now, of all that is active: what is left to be heard when a run is over."""
+        now = time.time()
+        return [
+            Moment(fault=fault, kind=kind, target=target, phase="end", at=now) for target, fault, kind in self._active
+        ]
 
     def collect(self) -> Iterator[Metric]:
         family = GaugeMetricFamily(names.FAULT_ACTIVE, "1 while a fault is active", labels=["service", "fault", "kind"])
         for key in self._known:
             family.add_metric(key, float(key in self._active))
         yield family
-
-
-async def annotate(moment: Moment, environment: Any = os.environ) -> None:
-    """Writes the moment to Grafana (HTTP API, "Create annotation"), when its address is in the environment."""
-    url = environment.get(GRAFANA)
-    if not url:
-        return
-    body = {
-        "time": int(moment.at * 1000),
-        "tags": ["stormlab", moment.kind, moment.phase],
-        "text": f"{moment.fault} ({moment.kind} on {moment.target}): {moment.phase}",
-    }
-    headers = {"Authorization": f"Bearer {environment[TOKEN]}"} if environment.get(TOKEN) else {}
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session:
-        try:
-            async with session.post(f"{url.rstrip('/')}/api/annotations", json=body, headers=headers) as answer:
-                answer.raise_for_status()
-        except (TimeoutError, aiohttp.ClientError) as error:
-            print(json.dumps({"event": "annotation not written", "error": str(error)}), file=sys.stderr, flush=True)
 
 
 def span_of(moment: Moment) -> bytes:

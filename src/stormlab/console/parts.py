@@ -1,9 +1,8 @@
-"""The processes of the stack: proxy, replicas, gateway, and Prometheus when it is on PATH."""
+"""The processes of the stack: proxy, replicas, gateway, and Prometheus and Jaeger when they are there."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,13 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from stormlab.chaos.client import ProxySpec, ToxiproxyClient
+from stormlab.console.observers import Observer, jaeger, prometheus
 from stormlab.console.site import Ports
 from stormlab.live import checkout, http, ports
 from stormlab.live.children import Child
-from stormlab.live.stack import START_LIMIT, TOXIPROXY
+from stormlab.live.stack import START_LIMIT
 
 #: What the visitor asks the key-value service for.
 KEY, VALUE = "/v1/hello", b"world"
+
+#: How the gateway calls: carefully, and with a state and a limit to be watched.
+POLICIES: list[dict[str, Any]] = [
+    {"kind": "deadline", "seconds": 5.0},
+    {"kind": "retry", "max_retries": 2, "backoff": {"kind": "full-jitter", "base": 0.05, "cap": 1.0}},
+    {"kind": "retry-budget"},
+    {"kind": "circuit-breaker", "window": 50, "minimum": 20, "open_seconds": 2.0},
+    {"kind": "aimd-limit"},
+    {"kind": "timeout", "seconds": 1.0},
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +39,31 @@ class Target:
     port: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The programs of others that take part; ``None`` leaves one out, or takes the embedded proxy.
+
+    ``rules`` is a file of Prometheus rules to take instead of those of ``deploy/``.
+    """
+
+    toxiproxy: Path | None = None
+    prometheus: Path | None = None
+    jaeger: Path | None = None
+    rules: Path | None = None
+
+    def left_out(self) -> set[str]:
+        """The fields of :class:`Ports` that nothing will listen on."""
+        jaeger = {"jaeger", "jaeger_grpc", "otlp"} if self.jaeger is None else set()
+        return jaeger | ({"prometheus"} if self.prometheus is None else set())
+
+
 class Parts:
     """Started and ended as one; nothing half-started is left when one part fails."""
 
-    def __init__(self, places: Ports, folder: Path, *, prometheus: bool = True) -> None:
-        self._ports, self._folder, self._root = places, folder, checkout.root()
+    def __init__(self, places: Ports, folder: Path, wanted: Wanted) -> None:
+        self._ports, self._folder, self._wanted, self._root = places, folder, wanted, checkout.root()
         self._children: list[Child] = []
-        self._with_prometheus = prometheus
         self.control = ToxiproxyClient(f"http://{ports.HOST}:{places.control}")
-        self.gateway = (self._root / "services" / "gateway" / "__main__.py").is_file()
-        self.prometheus = False
 
     def start(self) -> None:
         try:
@@ -59,17 +84,25 @@ class Parts:
             for service, numbers, _ in self._replicas()
             for index, port in enumerate(numbers)
         ]
-        return [
-            *found,
-            *([Target(name="gateway", service="gateway", port=self._ports.gateway)] if self.gateway else []),
-        ]
+        return [*found, Target(name="gateway", service="gateway", port=self._ports.gateway)]
 
-    def entrances(self) -> dict[str, list[str]]:
-        """Where callers come in: through the gateway, or through the proxies where there is none."""
-        host, places = ports.HOST, self._ports
-        if self.gateway:
-            return {"gateway": [f"http://{host}:{places.gateway}"]}
-        return {service: [f"http://{host}:{port}" for port in proxied] for service, _, proxied in self._replicas()}
+    @property
+    def entrance(self) -> str:
+        """Where callers come in."""
+        return f"http://{ports.HOST}:{self._ports.gateway}"
+
+    @property
+    def otlp(self) -> str | None:
+        """Where Jaeger takes spans, if it is there."""
+        return None if self._wanted.jaeger is None else f"http://{ports.HOST}:{self._ports.otlp}"
+
+    def pages(self) -> dict[str, str]:
+        """Pages of what runs beside the stack, by name."""
+        there = {
+            "Prometheus": (self._wanted.prometheus, self._ports.prometheus),
+            "Jaeger": (self._wanted.jaeger, self._ports.jaeger),
+        }
+        return {name: f"http://{ports.HOST}:{port}" for name, (binary, port) in there.items() if binary is not None}
 
     def log_files(self) -> list[Path]:
         return [child.log for child in self._children]
@@ -86,33 +119,37 @@ class Parts:
         yield "fibonacci", self._ports.fibonacci, self._ports.fibonacci_proxied
 
     def _start(self) -> None:
+        """Everything at once; what needs another part waits for it, not for all."""
         proxy = self._start_proxy()
         for service, numbers, _ in self._replicas():
             for index, port in enumerate(numbers):
                 self._service(service, f"{service}-{index}", port)
+        self._service("gateway", "gateway", self._ports.gateway, {"UPSTREAMS_FILE": str(self._upstreams())})
+        observers = self._observe()
         proxy.wait_until(lambda: ports.answers(self._ports.control), seconds=START_LIMIT)
         for service, numbers, proxied in self._replicas():
             for index, (port, listen) in enumerate(zip(numbers, proxied, strict=True)):
                 here, there = f"{ports.HOST}:{listen}", f"{ports.HOST}:{port}"
                 self.control.create(ProxySpec(name=f"up-{service}-{index}", listen=here, upstream=there))
-        self._wait([port for _, numbers, _ in self._replicas() for port in numbers])
+        for port in [*self._ports.kv, *self._ports.fibonacci, self._ports.gateway]:
+            self._child(port).wait_until(lambda port=port: http.alive(port), seconds=START_LIMIT)  # type: ignore[misc]
         for port in self._ports.kv:
             http.exchange("PUT", port, KEY, VALUE)
-        if self.gateway:
-            self._service("gateway", "gateway", self._ports.gateway, {"UPSTREAMS_FILE": str(self._upstreams())})
-            self._wait([self._ports.gateway])
-        self._start_prometheus()
+        for one in observers:
+            self._child(one.port).wait_until(
+                lambda port=one.port: ports.answers(port),  # type: ignore[misc]
+                seconds=START_LIMIT,
+            )
 
-    def _wait(self, numbers: list[int]) -> None:
-        by_port = {port: child for child in self._children for port in numbers if child.name.endswith(f":{port}")}
-        for port, child in by_port.items():
-            child.wait_until(lambda port=port: http.alive(port), seconds=START_LIMIT)  # type: ignore[misc]
+    def _child(self, port: int) -> Child:
+        """The process that listens on ``port``, as its name says."""
+        return next(child for child in self._children if child.name.endswith(f":{port}"))
 
     def _start_proxy(self) -> Child:
         control = str(self._ports.control)
-        binary = next((path for name in TOXIPROXY if (path := shutil.which(name))), None)
-        if binary is not None:
-            return self._spawn("proxy", [binary, "-host", ports.HOST, "-port", control, "-proxy-metrics"])
+        if (binary := self._wanted.toxiproxy) is not None:
+            command = [str(binary), "-host", ports.HOST, "-port", control, "-proxy-metrics", "-runtime-metrics"]
+            return self._spawn("proxy", command)
         return self._spawn("proxy", [sys.executable, "-m", "stormlab.chaos", "--port", control])
 
     def _service(self, service: str, name: str, port: int, more: Mapping[str, str] | None = None) -> None:
@@ -134,6 +171,7 @@ class Parts:
     def _upstreams(self) -> Path:
         def one(numbers: tuple[int, ...], proxied: tuple[int, ...]) -> dict[str, Any]:
             return {
+                "policies": POLICIES,
                 "replicas": [f"{ports.HOST}:{port}" for port in proxied],
                 "probes": [f"{ports.HOST}:{port}" for port in numbers],
             }
@@ -143,45 +181,19 @@ class Parts:
         path.write_text(json.dumps(tree), encoding="utf-8")
         return path
 
-    def _start_prometheus(self) -> None:
-        binary = shutil.which("prometheus")
-        if binary is None or not self._with_prometheus:
-            return
-        port = self._ports.prometheus
-        child = self._spawn(
-            "prometheus",
-            [
-                binary,
-                f"--config.file={self._prometheus_config()}",
-                f"--storage.tsdb.path={self._folder / 'prometheus'}",
-                f"--web.listen-address={ports.HOST}:{port}",
-                "--enable-feature=exemplar-storage",
-            ],
-        )
-        child.wait_until(lambda: ports.answers(port), seconds=START_LIMIT)
-        self.prometheus = True
-
-    def _prometheus_config(self) -> Path:
-        """JSON, which is YAML too; targets of live runs are discovered from the console."""
-        base = f"{ports.HOST}:{self._ports.console}"
-        config = {
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-            "rule_files": [str(self._root / "deploy" / "prometheus" / "rules.yml")],
-            "scrape_configs": [
-                {
-                    "job_name": "services",
-                    "http_sd_configs": [{"url": f"http://{base}/api/targets", "refresh_interval": "1s"}],
-                },
-                {"job_name": "console", "static_configs": [{"targets": [base]}]},
-                {
-                    "job_name": "proxy",
-                    "static_configs": [{"targets": [f"{ports.HOST}:{self._ports.control}"]}],
-                },
-            ],
-        }
-        path = self._folder / "prometheus.yml"
-        path.write_text(json.dumps(config, indent=2), encoding="utf-8")
-        return path
+    def _observe(self) -> list[Observer]:
+        """Starts Prometheus and Jaeger, those that are wanted."""
+        root, folder, places, wanted = self._root, self._folder, self._ports, self._wanted
+        found = {}
+        if wanted.prometheus is not None:
+            found["prometheus"] = prometheus(
+                wanted.prometheus, root=root, folder=folder, places=places, rules=wanted.rules
+            )
+        if wanted.jaeger is not None:
+            found["jaeger"] = jaeger(wanted.jaeger, root=root, places=places)
+        for name, one in found.items():
+            self._spawn(f"{name}:{one.port}", one.command, one.env)
+        return list(found.values())
 
     def _spawn(self, name: str, command: list[str], env: Mapping[str, str] | None = None) -> Child:
         log = self._folder / f"{name.partition(':')[0]}.log"

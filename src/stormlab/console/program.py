@@ -9,6 +9,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -16,17 +17,47 @@ import uvicorn
 
 from stormlab.console import site
 from stormlab.console.app import Console
-from stormlab.console.parts import Parts, Target
+from stormlab.console.parts import Parts, Target, Wanted
 from stormlab.console.sampling import Values, parse
 from stormlab.console.scenarios import Runner
-from stormlab.console.visitor import Visitor
+from stormlab.console.visitor import visit
 from stormlab.errors import BadInput, StormlabError
-from stormlab.live import checkout, ports
+from stormlab.live import checkout, ports, programs
+from stormlab.live.stack import toxiproxy
 
 Say = Callable[[str], object]
 
 
-def up(*, base: int | None, prometheus: bool, say: Say) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What to start: ``None`` for those of the observers that are found, True and False to demand or forbid one.
+
+    ``proxy`` is as in :func:`stormlab.live.stack.toxiproxy`; ``base`` the first of a block of ports.
+    """
+
+    base: int | None = None
+    proxy: str = "auto"
+    prometheus: bool | None = None
+    jaeger: bool | None = None
+    rules: Path | None = None
+
+    def wanted(self) -> Wanted:
+        """Raises BadInput when something is demanded and not there."""
+        return Wanted(
+            toxiproxy=toxiproxy(self.proxy),
+            prometheus=_observer("prometheus", demanded=self.prometheus),
+            jaeger=_observer("jaeger", demanded=self.jaeger),
+            rules=self.rules,
+        )
+
+
+def _observer(name: str, *, demanded: bool | None) -> Path | None:
+    if demanded is None:
+        return programs.find(name)
+    return programs.required(name) if demanded else None
+
+
+def up(options: Options, say: Say) -> None:
     """Run the stack until SIGTERM or SIGINT.
 
     Raises:
@@ -37,10 +68,10 @@ def up(*, base: int | None, prometheus: bool, say: Say) -> None:
     already = site.running()
     if already is not None:
         raise BadInput(f"a stack is up at {already.url}; end it with `stormlab down`")
-    places = site.ports_from(base)
-    places.refuse_taken()
+    wanted, places = options.wanted(), site.ports_from(options.base)
+    places.refuse_taken(without=wanted.left_out())
     with tempfile.TemporaryDirectory(prefix="stormlab-stack-") as scratch:
-        parts = Parts(places, Path(scratch), prometheus=prometheus)
+        parts = Parts(places, Path(scratch), wanted)
         try:
             asyncio.run(_serve(places, parts, Path(scratch), say))
         finally:
@@ -62,10 +93,12 @@ async def _serve(places: site.Ports, parts: Parts, folder: Path, say: Say) -> No
     tasks: list[asyncio.Task[None]] = []
     try:
         await asyncio.to_thread(parts.start)
-        visitor = Visitor(console.visits)
-        tasks = [asyncio.create_task(job) for job in (_sample(console), visitor.visit(parts.entrances()))]
+        jobs = (_sample(console), visit(parts.entrance), console.annotator.run(), console.relay.run())
+        tasks = [asyncio.create_task(job) for job in jobs]
         site.remember(site.State(pid=os.getpid(), console=places.console))
         say(f"ready after {time.monotonic() - began:.1f} s: {url}")
+        for name, page in console.links().items():
+            say(f"  {name} {page}")
         await _until(stopping, parts)
     finally:
         await asyncio.to_thread(runner.stop)

@@ -8,6 +8,7 @@ import os
 import signal
 import tempfile
 import time
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,18 +33,25 @@ class Ports:
     kv_proxied: tuple[int, ...] = (18080, 18081)
     fibonacci_proxied: tuple[int, ...] = (13000, 13001)
     prometheus: int = 9090
+    jaeger: int = 16686
+    jaeger_grpc: int = 16685
+    otlp: int = 4318
 
-    def all(self) -> list[int]:
-        """Every port that has to be free."""
+    def all(self, *, without: Collection[str] = ()) -> list[int]:
+        """Every port that has to be free, but those of the fields named."""
         numbers: list[int] = []
-        for value in asdict(self).values():
-            numbers += [value] if isinstance(value, int) else value
+        for name, value in asdict(self).items():
+            if name not in without:
+                numbers += [value] if isinstance(value, int) else value
         return numbers
 
-    def refuse_taken(self) -> None:
+    def refuse_taken(self, *, without: Collection[str] = ()) -> None:
         """Raises BadInput, naming them, when something listens on one of the ports."""
-        remedy = "end what listens there (`stormlab doctor` shows the ports), or choose other ports with --base-port"
-        ports.refuse_taken(self.all(), remedy=remedy)
+        remedy = (
+            "end what listens there (`stormlab doctor` shows the ports), choose other ports with --base-port, or leave "
+            "out a part with --no-prometheus or --no-jaeger"
+        )
+        ports.refuse_taken(self.all(without=without), remedy=remedy)
 
 
 def ports_from(base: int | None) -> Ports:
@@ -59,6 +67,9 @@ def ports_from(base: int | None) -> Ports:
         kv_proxied=(base + 7, base + 8),
         fibonacci_proxied=(base + 9, base + 10),
         prometheus=base + 11,
+        jaeger=base + 12,
+        jaeger_grpc=base + 13,
+        otlp=base + 14,
     )
 
 

@@ -6,6 +6,8 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
+from queue import Queue
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,10 +18,14 @@ from stormlab.scenario.disturbances import Disturbance
 
 #: Where the console is; unset: nobody is told.
 ENVIRONMENT = "STORMLAB_CONSOLE"
+#: How long the end of a run waits for what is still to be said, in s.
+PATIENCE = 5.0
 
 
 class Herald:
-    """Speaks to the console at ``url``, or to nobody; a console that does not answer never disturbs a run.
+    """Speaks to the console at ``url``, or to nobody; a console that does not answer never delays a fault.
+
+    What is said goes out in its order from a thread; moments carry the time at which they were told.
 
     Raises:
         BadInput: ``url`` is no address on this machine.
@@ -27,6 +33,10 @@ class Herald:
 
     def __init__(self, url: str | None) -> None:
         self._port = _port(url) if url else None
+        self._outbox: Queue[tuple[str, str, Any] | None] = Queue()
+        self._voice = Thread(target=self._speak, name="herald", daemon=True)
+        if self._port is not None:
+            self._voice.start()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Herald:
@@ -45,6 +55,9 @@ class Herald:
     def is_over(self) -> None:
         """The run is, and with it every fault; nothing of it is to be watched any more."""
         self._say("PUT", "/api/guests", [])
+        self._outbox.put(None)
+        if self._port is not None:
+            self._voice.join(PATIENCE)
 
     def begins(self, one: Disturbance) -> None:
         self._moment(one, "begin")
@@ -59,6 +72,12 @@ class Herald:
 
     def _say(self, method: str, path: str, value: Any) -> None:
         if self._port is not None:
+            self._outbox.put((method, path, value))
+
+    def _speak(self) -> None:
+        assert self._port is not None
+        while (said := self._outbox.get()) is not None:
+            method, path, value = said
             with contextlib.suppress(StormlabError):
                 http.command(method, self._port, path, value)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from stormlab.chaos.client import ProxySpec, ToxiproxyClient
 from stormlab.errors import BadInput
-from stormlab.live import checkout, http, ports
+from stormlab.live import checkout, http, ports, programs
 from stormlab.live.children import Child
 from stormlab.scenario.model import Scenario, Service
 from stormlab.scenario.patterns import GuardSpec
@@ -32,8 +31,7 @@ START_LIMIT = 30.0
 VALUE_PATH = "/v1/stormlab"
 VALUE = b"sixty-four bytes, which is what a small value usually amounts to."
 _GUARDS: TypeAdapter[tuple[GuardSpec, ...]] = TypeAdapter(tuple[GuardSpec, ...])
-KINDS = ("auto", "embedded", "toxiproxy")
-TOXIPROXY = ("toxiproxy-server", "toxiproxy")
+TOXIPROXY = "toxiproxy-server"
 
 
 @dataclass(slots=True)
@@ -84,8 +82,7 @@ class Stack:
     """Started by ``with``; at the end of the block every process is gone, whatever happened inside.
 
     Args:
-        proxy: ``embedded``, ``toxiproxy`` (a binary on PATH), ``auto`` (the latter when found), or the URL of a
-            control API that is answering already.
+        proxy: as :func:`toxiproxy` takes it, or the URL of a control API that is answering already.
         folder: where logs and data go.
     """
 
@@ -146,11 +143,6 @@ class Stack:
         settings = self._settings(process, service) | special
         process.child = self.spawn(process.name, [sys.executable, "-m", program], settings)
 
-    def reset(self) -> None:
-        """Remove every fault from the proxy; a proxy that is gone has none."""
-        with contextlib.suppress(BadInput, OSError):
-            self.control.reset()
-
     def _wait(self, process: Process) -> None:
         began = time.monotonic()
         assert process.child is not None
@@ -210,25 +202,17 @@ class Stack:
             self.control = ToxiproxyClient(self._proxy)
             self.proxy_kind = f"{self.control.version()} at {self._proxy}"
             return
-        if self._proxy not in KINDS:
-            raise BadInput(f"proxy: {self._proxy!r} is none of {', '.join(KINDS)} and no http:// address")
-        binary = next((path for name in TOXIPROXY if (path := shutil.which(name))), None)
-        if self._proxy == "toxiproxy" and binary is None:
-            raise BadInput(
-                "Toxiproxy is not on PATH: `go install github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0` and rename "
-                "the binary to toxiproxy-server, or use --proxy embedded"
-            )
+        binary = toxiproxy(self._proxy)
         (port,) = ports.free(1)
-        real = binary is not None and self._proxy in ("auto", "toxiproxy")
         command = (
             [str(binary), "-host", ports.HOST, "-port", str(port)]
-            if real
+            if binary is not None
             else [sys.executable, "-m", "stormlab.chaos", "--port", str(port), "--seed", str(self._seed)]
         )
         child = self.spawn("proxy", command)
         child.wait_until(lambda: ports.answers(port), seconds=START_LIMIT)
         self.control = ToxiproxyClient(f"http://{ports.HOST}:{port}")
-        self.proxy_kind = "toxiproxy" if real else "embedded"
+        self.proxy_kind = "embedded" if binary is None else "toxiproxy"
 
     def _end(self) -> None:
         """End the services and remove the proxies we made; an own proxy ends with its children."""
@@ -253,3 +237,22 @@ def _processes(scenario: Scenario) -> list[Process]:
 
 def _tree(value: BaseModel, *, include: set[str] | None = None) -> dict[str, Any]:
     return value.model_dump(mode="json", by_alias=True, exclude_none=True, include=include)
+
+
+def toxiproxy(kind: str) -> Path | None:
+    """The Toxiproxy to start, ``None`` for the embedded proxy.
+
+    Args:
+        kind: ``embedded``; ``toxiproxy``, on PATH or in ``.tools/bin``; ``auto``, a Toxiproxy if there is one on PATH.
+
+    Raises:
+        BadInput: it is none of these, or Toxiproxy is not there.
+    """
+    match kind:
+        case "embedded":
+            return None
+        case "auto":
+            return programs.on_path(TOXIPROXY)
+        case "toxiproxy":
+            return programs.required(TOXIPROXY)
+    raise BadInput(f"proxy: {kind!r} is none of {', '.join(programs.PROXIES)} and no http:// address")

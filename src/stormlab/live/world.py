@@ -98,7 +98,6 @@ class _LiveRun:
                 traffic = edges(stack.processes)
             finally:
                 self.herald.is_over()
-                stack.reset()
             rows = {name: self._rows(plan, name, generator) for name in self.scenario.clients}
         facts = {
             "engine": "processes",

@@ -57,13 +57,22 @@ async function tick() {
   for (const one of fresh) one.open = Object.values(one.breakers).filter((state) => state !== "closed").length;
   samples = samples.concat(fresh).slice(-SPAN);
   draw();
-  element("state").textContent = `${state.targets.length} targets, ${state.spans} spans` + (state.prometheus ? ", Prometheus" : "");
+  element("state").textContent = `${state.targets.length} targets, ${state.spans} spans`;
+  showLinks(state.links);
   element("faults").textContent = state.faults.length ? `fault active: ${state.faults.join(", ")}` : "";
   const run = state.scenario;
   element("scenario").textContent = !run.name ? "none started" : run.running ? `${run.name} is under way` : `${run.name}: ${verdict(run.said)}`;
 }
 function verdict(said) {
   try { const result = JSON.parse(said); return `${result.verdict}${result.valid ? "" : " (void)"}`; } catch { return said || "ended"; }
+}
+
+let links = {};
+function showLinks(found) {
+  if (JSON.stringify(found) === JSON.stringify(links)) return;
+  links = found;
+  element("links").replaceChildren(...Object.entries(found).map(([name, url]) =>
+    Object.assign(make("a", name), { href: url, target: "_blank", rel: "noreferrer" })));
 }
 
 async function showProxies() {
@@ -131,7 +140,9 @@ async function showTraces() {
 async function waterfall(id) {
   const [trace] = (await ask(`/api/traces/${id}`)).data, spans = trace.spans;
   const start = spans[0].startTime, whole = Math.max(1, ...spans.map((one) => one.startTime + one.duration - start));
-  element("waterfall").replaceChildren(make("h3", `trace ${id}`), ...spans.map((one) => {
+  const title = make("h3", `trace ${id}`);
+  if (links.Jaeger) title.append(" ", Object.assign(make("a", "in Jaeger"), { href: `${links.Jaeger}/trace/${id}`, target: "_blank", rel: "noreferrer" }));
+  element("waterfall").replaceChildren(title, ...spans.map((one) => {
     const bar = make("div", "", "bar"), fill = make("i");
     fill.style.left = `${100 * (one.startTime - start) / whole}%`;
     fill.style.width = `${100 * one.duration / whole}%`;
