@@ -32,7 +32,7 @@ from stormlab.scenario.model import (
 )
 from stormlab.scenario.parts import Buffer, Cache, Keys, Lease, Slowdown
 from stormlab.scenario.patterns import PolicySpec
-from stormlab.scenario.processes import Crash, Peers, Startup
+from stormlab.scenario.processes import Autoscale, Crash, Peers, Startup
 from stormlab.scenario.schema import annotated, every_table, is_table, keys, kind_of, members, unit
 from stormlab.scenario.vocabulary import MEASURE_UNITS, TIME_TO_RECOVER, Word
 
@@ -52,7 +52,7 @@ default is "none" may be left out. Names of services and clients are lower-case 
 TABLES: list[tuple[str, list[type]]] = [
     ("Top level", [Scenario]),
     ("`[run]`", [RunSettings]),
-    ("`[services.NAME]`", [Service, Queue, Lease, Startup, Crash, Peers]),
+    ("`[services.NAME]`", [Service, Queue, Lease, Startup, Crash, Peers, Autoscale]),
     ("`[services.NAME]`: `outlier`, `health`, `panic`", [OutlierEjection, HealthCheck, Panic]),
     ("`[[services.NAME.calls]]`", [Dependency, Cache, Buffer]),
     ("`[clients.NAME]`", [Client]),
@@ -260,6 +260,7 @@ def _measures() -> Iterator[str]:
         "utilisation": "share of the workers of one service that are busy",
         "hit_ratio": "share of the lookups that the caches of one service answer",
         "in_service": "share of the replicas of one service that are up and fit to serve",
+        "replicas": "replicas of one service that has an `autoscale`, those that are starting or broken included",
         "capacity": "what one service can finish now",
         TIME_TO_RECOVER: "from the end of the last fault to lasting health; has no window",
     }

@@ -52,7 +52,7 @@ CASES = {
     ("workers = 10", "workers = 10\nzzz = 1"): (
         "6: services.kv.zzz: unknown key; remove it "
         "(known here: workers, service_time, slowdown, queue, replicas, balancing, outlier, health, panic, calls, "
-        "guards, lease, startup, crash, peers, optimistic)"
+        "guards, lease, startup, crash, peers, autoscale, optimistic)"
     ),
     ("seconds = 1", "secnods = 1"): "15: clients.web.policies.1.secnods: unknown key; did you mean 'seconds'?",
     ("base = 0.1", "bas = 0.1"): "14: clients.web.policies.0.backoff.bas: unknown key; did you mean 'base'?",
@@ -134,8 +134,8 @@ CASES = {
     ('measure = "goodput_ratio"', 'measure = "goodput_rate"'): (
         "29: expect.0.measure: there is no measure 'goodput_rate'; did you mean 'goodput_ratio'? (there is: offered, "
         "attempts, goodput, goodput_ratio, success_ratio, rejected_ratio, attempts_per_request, latency_p50, "
-        "latency_p95, latency_p99, queue, error_ratio, arrivals, utilisation, hit_ratio, in_service, capacity, "
-        "time_to_recover)"
+        "latency_p95, latency_p99, queue, error_ratio, arrivals, utilisation, hit_ratio, in_service, replicas, "
+        "capacity, time_to_recover)"
     ),
     ('verdict = ["metastable"]', 'verdict = ["recoverd"]'): (
         "33: expect.1.verdict.0: unknown word 'recoverd'; did you mean 'recovered'? "

@@ -79,6 +79,11 @@ class Pool:
         self._everybody = self._rotation = range(size)
         self._out = frozenset()
 
+    def limit_to(self, now: float, replicas: Sequence[int]) -> None:
+        """From now on the pool is these ``replicas``, ascending; the others do not exist."""
+        self._everybody = replicas
+        self._rotation = self._without(now, self._out)
+
     def admit(self, now: float, request: Request) -> Permit | None:
         """A permit for the chosen replica; ``None`` when there is none that may be asked."""
         self.expire(now)

@@ -147,6 +147,14 @@ def _replicas(scenario: Scenario) -> Iterator[InvalidValue]:
     for path, disturbance in _all_disturbances(scenario):
         if isinstance(disturbance, Capacity) and disturbance.replicas and scenario.services[disturbance.target].lease:
             yield InvalidValue(f"{path}.replicas", "replicas that hold leases are always as many; give workers instead")
+        if (
+            isinstance(disturbance, Capacity)
+            and disturbance.replicas
+            and scenario.services[disturbance.target].autoscale
+        ):
+            yield InvalidValue(
+                f"{path}.replicas", "the autoscaler decides how many there are; change its least or most"
+            )
         if isinstance(disturbance, Stop | Pause | RequestErrors) and disturbance.replica is not None:
             number = scenario.services[disturbance.target].replicas
             if disturbance.replica >= number:

@@ -111,7 +111,9 @@ MEASURES: dict[str, Measure] = {
 
 def _utilisation(series: Series, scenario: Scenario, name: str, window: Bins) -> float:
     service = scenario.services[name]
-    return _gauge(series, f"service.{name}.busy", window) / (service.replicas * service.workers)
+    scaled = service.autoscale is not None
+    replicas = _gauge(series, f"service.{name}.replicas", window) if scaled else service.replicas
+    return _gauge(series, f"service.{name}.busy", window) / (replicas * service.workers)
 
 
 def _gauge(series: Series, column: str, window: Bins) -> float:

@@ -20,7 +20,7 @@ from stormlab.scenario.disturbances import LONGEST, AnyDisturbance, Change, Posi
 from stormlab.scenario.parts import Buffer, Cache, Keys, Lease, Slowdown, best_concurrency
 from stormlab.scenario.paths import near
 from stormlab.scenario.patterns import GuardSpec, PolicySpec
-from stormlab.scenario.processes import Crash, Peers, Startup
+from stormlab.scenario.processes import Autoscale, Crash, Peers, Startup
 from stormlab.scenario.vocabulary import CLIENT_MEASURES, MEASURE_UNITS, ONLY_OF_SERVICES, SERVICE_MEASURES, Word
 
 AnyDistribution: TypeAlias = Annotated[Distribution, Field(discriminator="kind")]
@@ -86,12 +86,13 @@ class Service(Strict):
     startup: Startup | None = None
     crash: Crash | None = None
     peers: Peers | None = None
+    autoscale: Autoscale | None = None
     optimistic: bool = False
 
     @property
     def may_be_unfit(self) -> bool:
         """Whether a replica may be unable to serve for other reasons than that somebody has stopped it."""
-        return any(part is not None for part in (self.lease, self.startup, self.crash, self.peers))
+        return any(part is not None for part in (self.lease, self.startup, self.crash, self.peers, self.autoscale))
 
     @property
     def capacity(self) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stormlab import units
+from stormlab.errors import InvalidValue
 from stormlab.policies.backoff import Fixed
 from stormlab.policies.retry import AnyBackoff
 from stormlab.scenario.disturbances import PositiveSeconds, Seconds, Strict
@@ -17,7 +18,9 @@ class Startup(Strict):
     ``requests`` answers from service ``source``, one after the other, each within ``timeout`` s.
 
     After a failure it starts over, later by ``backoff``. At most ``rate`` replicas per s may begin, or begin again;
-    the others wait for their turn. Replicas that are there from the beginning have all of that behind them.
+    the others wait for their turn. Whoever begins while ``limit`` others are under way comes up broken: it is there
+    and answers every request, and every health check, with an error. Replicas that are there from the beginning have
+    all of that behind them.
     """
 
     seconds: Seconds = 0.0
@@ -26,6 +29,7 @@ class Startup(Strict):
     timeout: PositiveSeconds = 10.0
     backoff: Annotated[AnyBackoff, Field(discriminator="kind")] = Fixed(delay=1.0)
     rate: Annotated[units.PerSecond, Field(gt=0, allow_inf_nan=False)] | None = None
+    limit: Annotated[int, Field(ge=1)] | None = None
 
 
 class Crash(Strict):
@@ -50,3 +54,26 @@ class Peers(Strict):
     limit: Annotated[int, Field(ge=1)]
     learn: Seconds = 0.0
     greeting: Annotated[units.Number, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+
+class Autoscale(Strict):
+    """Sets the number of replicas every ``every`` s, between ``least`` and ``most``, so that ``signal`` comes to
+    ``target``: to replicas × signal ÷ target, rounded up.
+
+    The signal is a mean over the replicas and the time since the last look: the share of the workers that is busy
+    (``workers``), waiting for a dependency included, or the share of their time that is service time (``processor``).
+    Replicas that are still starting, or broken, count. More are started as ``startup`` says; superfluous ones get no
+    further requests, the newest first.
+    """
+
+    signal: Literal["workers", "processor"] = "workers"
+    target: Annotated[units.Number, Field(gt=0, le=1)]
+    every: PositiveSeconds = 10.0
+    least: Annotated[int, Field(ge=1)] = 1
+    most: Annotated[int, Field(ge=1, le=10_000)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Autoscale:
+        if self.least > self.most:
+            raise InvalidValue("least", f"must not be above most ({self.most}), not {self.least}")
+        return self

@@ -84,12 +84,13 @@ class ServiceLog:
 
     GAUGES = ("queue", "busy", "capacity")
     COUNTS = ("completions", "rejected", "wasted")
-    __slots__ = ("lookups", "more", "rows")
+    __slots__ = ("lookups", "more", "rows", "sizes")
 
     def __init__(self) -> None:
         self.more: dict[int, tuple[float, float]] = {}
         self.rows: dict[int, tuple[float, ...]] = {}
         self.lookups: dict[int, tuple[float, float]] = {}
+        self.sizes: dict[int, int] = {}
 
     def sample(
         self, bin_: int, *, queue: float, busy: float, capacity: float, counts: tuple[float, float, float]
@@ -100,6 +101,10 @@ class ServiceLog:
     def sample_caches(self, bin_: int, *, hits: float, lookups: float) -> None:
         """What the caches of the service have done since the start, at the end of bin ``bin_``."""
         self.lookups[bin_] = (hits, lookups)
+
+    def sample_size(self, bin_: int, *, replicas: int) -> None:
+        """How many replicas there are at the end of bin ``bin_``, of a service whose number changes."""
+        self.sizes[bin_] = replicas
 
     def sample_more(self, bin_: int, *, arrivals: float, in_service: float) -> None:
         """Requests that came since the start, and the share of the replicas in service, at the end of bin ``bin_``."""
@@ -116,7 +121,16 @@ class ServiceLog:
             name: np.diff(table[:, index], prepend=0.0)
             for index, name in enumerate(self.COUNTS, start=len(self.GAUGES))
         }
-        return gauges | counts | self._more(bins) | self._hit_ratio(bins)
+        return gauges | counts | self._more(bins) | self._size(bins) | self._hit_ratio(bins)
+
+    def _size(self, bins: int) -> dict[str, Column]:
+        if not self.sizes:
+            return {}
+        column = np.full(bins, np.nan)
+        for bin_, size in self.sizes.items():
+            if 0 <= bin_ < bins:
+                column[bin_] = size
+        return {"replicas": column}
 
     def _more(self, bins: int) -> dict[str, Column]:
         if not self.more:

@@ -42,10 +42,11 @@ MEASURE_UNITS: dict[str, Unit] = {
     "utilisation": _NUMBER,
     "hit_ratio": _NUMBER,
     "in_service": _NUMBER,
+    "replicas": _NUMBER,
     "capacity": _RATE,
     TIME_TO_RECOVER: _TIME,
 }
 
 #: What is measured of one service; all but the first of services only.
-SERVICE_MEASURES = ("queue", "arrivals", "utilisation", "hit_ratio", "in_service", "capacity")
+SERVICE_MEASURES = ("queue", "arrivals", "utilisation", "hit_ratio", "in_service", "replicas", "capacity")
 ONLY_OF_SERVICES = SERVICE_MEASURES[1:]

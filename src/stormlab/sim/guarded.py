@@ -89,6 +89,7 @@ class GuardedReplica(Replica):
     def _begin(self, request: Request, reply: Reply) -> None:
         self.busy += 1
         seconds = self._sample() * request.effort / self.speed
+        self._counts.worked += seconds
         self._counts.degraded += request.effort != 1.0
         self._working.add(Work(self._env, seconds, self._finished, request, reply))
 

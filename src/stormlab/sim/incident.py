@@ -136,7 +136,8 @@ class Incident:
                 speed *= disturbance.speed or 1.0
         for replica in self._world.services[name].replicas:
             replica.resize(workers, speed)
-        self._world.resize(name, replicas)
+        if service.autoscale is None:
+            self._world.resize(name, replicas)
 
     def _halt(self, changed: Stop | Pause) -> None:
         processes = self._world.processes[changed.target]

@@ -19,7 +19,7 @@ from stormlab.outcome import Outcome
 from stormlab.policies import Scope, Timeout
 from stormlab.scenario.model import Service as Description
 from stormlab.scenario.processes import Crash, Startup
-from stormlab.sim.service import CONNECTION_LOST, Endpoint, Replica, Reply
+from stormlab.sim.service import BROKEN, CONNECTION_LOST, Endpoint, Replica, Reply
 
 
 class Processes:
@@ -31,7 +31,7 @@ class Processes:
         self._env = env
         self._crash = description.crash
         self.turns = Turns(env, description.startup.rate if description.startup else None)
-        self.started: Callable[[Replica], None] = _nothing
+        self.started: list[Callable[[Replica], None]] = []
         self.left: Callable[[Replica], None] = _nothing
         self._of = {id(one): _Process(self, env, one, description.startup, random) for one in replicas}
 
@@ -105,6 +105,8 @@ class _Process:
         self._startup = startup or Startup()
         self._turns = fleet.turns
         self.source: Endpoint | None = None
+        self._limit = self._startup.limit
+        self._broken = False
         self._random = random
         self._strategy: Strategy = Timeout(seconds=self._startup.timeout).bind(call_once, Scope(random=random))
         self._delays: Iterator[float] = iter(())
@@ -118,6 +120,9 @@ class _Process:
         self._held = held
         self._starting = False
         self._turns.leave(self._begin)
+        self._turns.under_way.discard(id(self))
+        if self._replica.unfit is BROKEN:
+            self._replica.unfit = None
         if self._timer is not None:
             self._timer.cancel()
         if self._run is not None:
@@ -135,11 +140,16 @@ class _Process:
         if self._starting or self._replica.up:
             return
         self._starting = True
+        self._broken = False
         self._delays = self._startup.backoff.delays(self._random)
         self._turns.wait(self._begin)
 
     def _begin(self) -> None:
         self._answers = 0
+        under_way = self._turns.under_way
+        if id(self) not in under_way:
+            self._broken = self._limit is not None and len(under_way) >= self._limit
+            under_way.add(id(self))
         if self._startup.seconds:
             self._later(self._startup.seconds, self._ask)
         else:
@@ -165,20 +175,28 @@ class _Process:
 
     def _ready(self) -> None:
         self._starting = False
+        self._turns.under_way.discard(id(self))
         self._replica.start()
-        self._fleet.started(self._replica)
+        if self._broken:
+            self._replica.unfit = BROKEN
+        for hear in self._fleet.started:
+            hear(self._replica)
 
     def _later(self, seconds: float, action: Callable[[], None]) -> None:
         self._timer = Timer(self._env, seconds, lambda _event: action())
 
 
 class Turns:
-    """Lets ``rate`` waiting actions per s begin, in the order they came; all at once when there is no rate."""
+    """Lets ``rate`` waiting actions per s begin, in the order they came; all at once when there is no rate.
+
+    ``under_way`` are those that have begun and are not done.
+    """
 
     def __init__(self, env: simpy.Environment, rate: float | None) -> None:
         self._env = env
         self._rate = rate
         self._waiting: deque[Callable[[], None]] = deque()
+        self.under_way: set[int] = set()
         self._free_at = 0.0
         self._timer: Timer | None = None
 

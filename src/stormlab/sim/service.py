@@ -30,6 +30,7 @@ CONNECTION_REFUSED = failure("connection-refused")
 CONNECTION_LOST = failure("connection-lost")
 CONFLICT = failure("conflict")
 PURGED = failure("purged")
+BROKEN = failure("broken")
 INJECTED = failure("injected")
 INJECTED_OVERLOAD = overloaded("injected")
 #: HTTP statuses by which a service says that it protects itself.
@@ -82,6 +83,8 @@ class Replica:
         """Answer a shallow health check, past the queue."""
         if not self.up:
             return CONNECTION_REFUSED
+        if self.unfit is BROKEN:
+            return BROKEN
         return None if self.frozen else SUCCESS
 
     @property
@@ -167,6 +170,7 @@ class Replica:
     def _begin(self, request: Request, reply: Reply) -> None:
         self.busy += 1
         seconds = self._sample() * request.effort / self.speed
+        self._counts.worked += seconds
         self._working.add(Work(self._env, seconds, self._finished, request, reply))
 
     def _finished(self, work: Any) -> None:
@@ -215,11 +219,12 @@ class Replica:
 
 
 class Counts:
-    """What a service has done since the start."""
+    """What a service has done since the start; ``worked`` is its service time in s, of requests that have begun."""
 
-    __slots__ = ("arrivals", "completions", "degraded", "rejected", "wasted")
+    __slots__ = ("arrivals", "completions", "degraded", "rejected", "wasted", "worked")
 
     def __init__(self) -> None:
+        self.worked = 0.0
         self.arrivals = 0
         self.completions = 0
         self.degraded = 0
@@ -290,7 +295,7 @@ class Service:
     @property
     def in_service(self) -> float:
         """The share of the replicas that are up and fit to serve."""
-        fit = sum([replica.up and not replica.frozen and replica.unfit is None for replica in self.replicas])
+        fit = sum([replica.up and not replica.frozen and replica.unfit is None for replica in self.members])
         return fit / self.present
 
     @property
@@ -305,7 +310,7 @@ class Service:
     def capacity(self) -> float:
         """Requests per s that the replicas that are up can finish now, at the concurrency that is best for them."""
         slowdown = self.description.slowdown
-        fit = [r for r in self.replicas if r.up and not r.frozen and r.unfit is None]
+        fit = [r for r in self.members if r.up and not r.frozen and r.unfit is None]
         if slowdown is None:
             return self.description.capacity_of(sum([r.workers * r.speed for r in fit]))
         return self.description.capacity_of(sum(best_concurrency(slowdown, r.workers) * r.speed for r in fit))

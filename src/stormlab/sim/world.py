@@ -20,6 +20,7 @@ from stormlab.scenario.recorder import Recorder
 from stormlab.scenario.requests import requests_of
 from stormlab.scenario.result import Result, conclude
 from stormlab.scenario.streams import stream
+from stormlab.sim.autoscaler import Autoscaler
 from stormlab.sim.balancing import LoadBalancer, Prober, asking_all
 from stormlab.sim.cache import Cache
 from stormlab.sim.clients import Caller, ClosedLoop, OpenLoop
@@ -61,6 +62,7 @@ class World:
         self.processes = {name: self._processes(name, service) for name, service in scenario.services.items()}
         self._connect_services()
         self._check_health()
+        self._scale()
         self.holders = {name: self._holders(name) for name, one in scenario.services.items() if one.lease}
         times = {name: arrival_times(scenario, name, seed) for name in scenario.clients}
         self.recorder = Recorder(scenario, {name: len(due) for name, due in times.items()})
@@ -118,7 +120,8 @@ class World:
         self.services[name].crash = processes.crash
         if service.peers is not None:
             peers = Peers(self.env, service.peers, replicas, stream(self.seed, "service", name, "peers"))
-            processes.started, processes.left = peers.started, peers.left
+            processes.started.append(peers.started)
+            processes.left = peers.left
         return processes
 
     def _holders(self, name: str) -> Holders:
@@ -194,6 +197,11 @@ class World:
                 checks = [asking_all(self.env, check, below) for check in checks]
             Prober(self.env, pool, health, [self._path(name, check, 0.0, random) for check in checks])
 
+    def _scale(self) -> None:
+        for name, service in self.scenario.services.items():
+            if service.autoscale is not None:
+                Autoscaler(self.env, service, self.services[name], self.processes[name], self._pools[name])
+
     def _start(self, name: str, due: Any) -> None:
         caller, client = self.callers[name], self.scenario.clients[name]
         if not isinstance(client.arrivals, Closed):
@@ -226,6 +234,8 @@ class World:
             )
             in_service = service.in_service if name in self._may_be_out else 1.0
             self.recorder.services[name].sample_more(bin_, arrivals=counts.arrivals, in_service=in_service)
+            if service.description.autoscale is not None:
+                self.recorder.services[name].sample_size(bin_, replicas=service.present)
             if caches := self.caches[name]:
                 hits, lookups = sum(cache.hits for cache in caches), sum(cache.lookups for cache in caches)
                 self.recorder.services[name].sample_caches(bin_, hits=hits, lookups=lookups)
@@ -237,7 +247,8 @@ def most_replicas(scenario: Scenario, name: str) -> int:
     """How many replicas the service ever has."""
     everything = (*scenario.faults, *scenario.interventions)
     added = [one.replicas or 1 for one in everything if isinstance(one, Capacity) and one.target == name]
-    return max(scenario.services[name].replicas, *added, 1)
+    rules = scenario.services[name].autoscale
+    return max(scenario.services[name].replicas, *added, rules.most if rules else 1)
 
 
 @contextlib.contextmanager
