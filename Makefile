@@ -18,7 +18,7 @@ GENERATORS := services.common.proto.generate:services/common/proto tools.generat
   tools.generate_case_index:docs/case-studies.md
 
 # Every module under benchmarks/ but those that help another.
-BENCHMARKS := $(filter-out __init__ echo_load bare_http bare_proxy,$(basename $(notdir $(wildcard benchmarks/*.py))))
+BENCHMARKS := $(filter-out __init__ echo_load bare_http bare_proxy peers,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
 # Half the length and the same outcome: in the live world time is real.
 SHORT := --set run.duration=38 --set faults.spike.at=8 --set faults.spike.for=5
@@ -35,7 +35,7 @@ export UV_HTTP_TIMEOUT ?= 120
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: docs notebooks notebooks-check gallery nightly facts help setup demo ranking figures test cases check lint types imports generated fresh format bench real-parts crash-test docker-test up down clean
+.PHONY: docs notebooks notebooks-check gallery nightly facts help setup demo ranking figures test cases check lint types imports generated fresh format bench bench-sim real-parts crash-test docker-test up down clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -107,6 +107,9 @@ fresh: generated ## generated files are what their generators write
 format: $(SYNCED) ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+bench-sim: $(SYNCED) ## simulators side by side: ours, plain SimPy, ciw, C++; a million clients, a map (five minutes)
+	$(BIN)/python -m benchmarks.simulators
 
 bench: $(SYNCED) ## every program under benchmarks/
 	@set -e; for name in $(BENCHMARKS); do echo "== benchmarks.$$name"; $(BIN)/python -m "benchmarks.$$name"; done

@@ -19,6 +19,7 @@ from stormlab.sim.fast.room import World
 from stormlab.sim.fast.setup import world_of
 
 _ENDINGS = (Ending.ERROR, Ending.OVERLOADED, Ending.TIMEOUT, Ending.REFUSED, Ending.INVALID, Ending.OK)
+_WORDS = tuple(ending.value for ending in _ENDINGS)
 
 #: How often a run comes up for air: to say how far it is, and to hear Ctrl-C.
 PAUSES = 20
@@ -69,7 +70,7 @@ def _recorded(scenario: Scenario, world: World) -> Recorder:
     ends = np.searchsorted(world.arrays["latency_bins"][:kept], np.arange(1, len(offered)))
     log.latencies = np.split(world.arrays["latencies"][:kept], ends)  # type: ignore[assignment]
     log.calls = [
-        CallSample(name, intended, ended, ended - intended, _ENDINGS[int(ending)].value, int(attempts))
+        CallSample(name, intended, ended, ended - intended, _WORDS[int(ending)], int(attempts))
         for intended, ended, ending, attempts in world.arrays["calls"][: world.number("called")].tolist()
     ]
     _record_service(scenario, world, recorder)
