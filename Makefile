@@ -15,7 +15,7 @@ PROFILES ?= core observe
 # One line per generator: the module to run, a colon, the committed path that it rewrites.
 GENERATORS := services.common.proto.generate:services/common/proto tools.generate_scenario_reference:docs/scenario.md \
   tools.generate_cli_reference:docs/cli.md tools.generate_readme_outputs:README.md dashboards.generate:deploy \
-  tools.generate_case_index:docs/case-studies.md
+  tools.generate_case_index:docs/case-studies.md tools.generate_ranking:docs/ranking.md
 
 # Every module under benchmarks/ but those that help another.
 BENCHMARKS := $(filter-out __init__ echo_load bare_http bare_proxy peers,$(basename $(notdir $(wildcard benchmarks/*.py))))
@@ -46,7 +46,7 @@ demo: $(SYNCED) ## a retry storm and its cure, simulated and live, into runs/dem
 	$(BIN)/stormlab run retry-storm --variant naive --both $(SHORT) --out runs/demo/naive --force
 	$(BIN)/stormlab run retry-storm --variant budget --both $(SHORT) --out runs/demo/budget --force
 
-ranking: $(SYNCED) ## ten policies in the retry storm, 20 simulated seeds and live once: do they rank alike? (nine minutes)
+ranking: $(SYNCED) ## ten policies in the retry storm, 20 simulated seeds and live once: do they rank alike? (ten minutes)
 	$(BIN)/stormlab compare retry-storm --variants $(RANKED) --both --seeds 20 --live-seeds 1 --live-tries 3 \
 	  --set run.live_speed=1.5 --out runs/ranking --force
 	cp runs/ranking/compare.json docs/ranking.json

@@ -27,6 +27,8 @@ def headers_of(request: Request, now: float) -> dict[str, str]:
         headers[names.CALLER_HEADER] = request.caller
     if request.priority != PLAIN.priority:
         headers[names.PRIORITY_HEADER] = str(request.priority)
+    if request.effort != PLAIN.effort:
+        headers[names.EFFORT_HEADER] = f"{request.effort:g}"
     if request.token:
         headers[names.IDEMPOTENCY_HEADER] = request.token
     return headers

@@ -46,6 +46,7 @@ class CapacitySpec:
         queue_limit: waiting requests, 0 or more.
         discipline: who is served next, and who has waited too long.
         target, interval: s, for the disciplines that look at how long the queue has been standing.
+        retry_after: s after which who is turned away is asked to come back; with 0 nothing is said.
         seed: of the stream the service times are drawn from.
         slowdown: how service times grow with the load.
         holding: whether a request keeps its worker after its service, until it is `completed`.
@@ -57,6 +58,7 @@ class CapacitySpec:
     discipline: Discipline = Discipline.FIFO
     target: float = TARGET
     interval: float = INTERVAL
+    retry_after: float = 0.0
     seed: int = 0
     slowdown: AnySlowdown | None = None
     holding: bool = False
@@ -152,7 +154,7 @@ class Capacity:
         self._turn_away()
         if not taken:
             self.rejected += 1
-            raise QueueFull("queue-full")
+            raise QueueFull("queue-full", retry_after=self.spec.retry_after or None)
         self.degraded += effort != 1.0
         self._arm(now)
         return await ticket
@@ -233,7 +235,7 @@ class Capacity:
         for ticket in self._station.turned_away():
             self.rejected += 1
             if not ticket.done():
-                ticket.set_exception(WaitedTooLong("shed-delay"))
+                ticket.set_exception(WaitedTooLong("shed-delay", retry_after=self.spec.retry_after or None))
 
     def refused(self, outcome: Outcome) -> None:
         """Counts one request that a guard refused."""

@@ -7,15 +7,18 @@ from typing import Protocol
 
 from prometheus_client import Metric
 
-from services.common.asgi import App, Receive, Scope, Send, refuse
+from services.common.asgi import App, Receive, Scope, Send, header, refuse
 from services.common.capacity import Capacity, Purged, QueueFull, WaitedTooLong
 from services.common.deadline import deadline_of, hang_up
 from services.common.metrics import counter, gauge
 from services.common.settings import ServiceSettings
 from stormlab.drivers.aio import Pipeline
-from stormlab.drivers.asgi import AsgiGuard
-from stormlab.drivers.server import EFFORT
+from stormlab.drivers.asgi import AsgiGuard, when_to_come_back
+from stormlab.drivers.server import EFFORT, effort_of
+from stormlab.errors import Overloaded
 from stormlab.telemetry import names
+
+_EFFORT = names.EFFORT_HEADER.encode()
 
 
 class CapacityGuard:
@@ -27,11 +30,11 @@ class CapacityGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         deadline = deadline_of(scope)
         try:
-            at = await self._capacity.serve(effort=EFFORT.get())
-        except QueueFull:
-            return await refuse(send, 503, "queue-full", "all workers are busy and the queue is full")
-        except WaitedTooLong:
-            return await refuse(send, 503, "shed-delay", "the request has waited longer than it may")
+            at = await self._capacity.serve(effort=EFFORT.get(_asked(scope)))
+        except QueueFull as full:
+            return await _refuse(send, full, "all workers are busy and the queue is full")
+        except WaitedTooLong as late:
+            return await _refuse(send, late, "the request has waited longer than it may")
         except Purged as purged:
             if not purged.told:
                 await hang_up(receive)
@@ -50,6 +53,16 @@ def counting(app: App, capacity: Capacity) -> App:
         await app(scope, receive, send)
 
     return counted
+
+
+async def _refuse(send: Send, error: Overloaded, message: str) -> None:
+    await refuse(send, 503, str(error), message, headers=when_to_come_back(error.retry_after))
+
+
+def _asked(scope: Scope) -> float:
+    """The effort that the caller asks for, where no guard has a say in it."""
+    value = header(scope, _EFFORT)
+    return 1.0 if value is None else effort_of(value.decode("latin-1"))
 
 
 def guards_of(settings: ServiceSettings, capacity: Capacity) -> Pipeline | None:

@@ -132,6 +132,8 @@ class Edge:
 
     def _headers(self, request: Request, span: Span) -> tuple[dict[str, str], float | None]:
         headers = {names.ATTEMPT_HEADER: str(request.attempt), **self._carry(request)}
+        if request.effort != 1.0:
+            headers[names.EFFORT_HEADER] = f"{request.effort:g}"
         left = None
         if request.deadline is not None:
             left = max(0.0, request.deadline - asyncio.get_running_loop().time())

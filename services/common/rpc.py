@@ -20,7 +20,8 @@ from services.common.capacity import Capacity, Purged, QueueFull, WaitedTooLong
 from services.common.faults import FaultKind, Faults
 from services.common.flags import CURRENT
 from services.common.metrics import RequestCounts
-from stormlab.drivers.server import EFFORT
+from stormlab.drivers.rpc import pushback
+from stormlab.drivers.server import EFFORT, effort_of
 from stormlab.telemetry import names
 from stormlab.telemetry.tracing import Tracing, exemplar
 
@@ -31,11 +32,11 @@ _TRACE_CONTEXT = ("traceparent", "tracestate")
 
 
 class RpcRefused(Exception):
-    """The call ends with ``code`` and a message."""
+    """The call ends with ``code``, a message, and perhaps after how many s to come back."""
 
-    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+    def __init__(self, code: grpc.StatusCode, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.code = code
+        self.code, self.retry_after = code, retry_after
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,7 +71,7 @@ class RpcGuard:
                 status = grpc.StatusCode.OK
             except RpcRefused as refusal:
                 status = refusal.code
-                await context.abort(refusal.code, str(refusal))
+                await context.abort(refusal.code, str(refusal), pushback(refusal.retry_after))
             except Exception:
                 status = grpc.StatusCode.INTERNAL
                 raise
@@ -110,14 +111,18 @@ class RpcGuard:
         self.under_way += 1
         try:
             await self._strike(route)
-            at = await self.capacity.serve(effort=EFFORT.get())
+            at = await self.capacity.serve(effort=EFFORT.get(_asked(context)))
             try:
                 return await behaviour(request, context)
             finally:
                 self.capacity.completed(at, deadline=None if left is None else start + left)
         except QueueFull as error:
-            raise RpcRefused(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error)) from error
-        except (WaitedTooLong, Purged) as error:
+            code = grpc.StatusCode.RESOURCE_EXHAUSTED
+            raise RpcRefused(code, str(error), retry_after=error.retry_after) from error
+        except WaitedTooLong as error:
+            code = grpc.StatusCode.UNAVAILABLE
+            raise RpcRefused(code, str(error), retry_after=error.retry_after) from error
+        except Purged as error:
             raise RpcRefused(grpc.StatusCode.UNAVAILABLE, str(error)) from error
         finally:
             self.under_way -= 1
@@ -128,6 +133,12 @@ class RpcGuard:
             await asyncio.sleep(delay)
         if any(spec.kind is FaultKind.ERROR for spec in struck):
             raise RpcRefused(grpc.StatusCode.UNAVAILABLE, "fault-injected")
+
+
+def _asked(context: Context) -> float:
+    """The effort that the caller asks for, where no guard has a say in it."""
+    given = dict(context.invocation_metadata() or ()).get(names.EFFORT_HEADER, "1")
+    return effort_of(str(given))
 
 
 def scope_of(context: Context) -> Scope:

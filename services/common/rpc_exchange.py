@@ -13,6 +13,7 @@ import grpc.aio
 from services.common.asgi import OCTETS
 from services.common.exchange import Answer, Asked
 from services.common.proto import keyvalue_pb2 as pb
+from stormlab.drivers.rpc import PUSHBACK
 from stormlab.outcome import Ending, Outcome, success
 
 _ENDINGS = {
@@ -44,7 +45,9 @@ class RpcExchange:
             ending, status = _ENDINGS.get(error.code(), (Ending.ERROR, 502))
             reason = error.code().name.lower().replace("_", "-")
             body = json.dumps({"reason": reason, "error": error.details() or reason}).encode()
-            return Outcome(ending, Answer(status, body, b"application/json"), reason)
+            pause = seconds_asked(error.trailing_metadata())
+            ending = ending if pause is None else Ending.OVERLOADED
+            return Outcome(ending, Answer(status, body, b"application/json"), reason, pause)
         if asked.method == "GET":
             return success(Answer(200, response.value, OCTETS))
         return success(Answer(204, b""))
@@ -52,6 +55,17 @@ class RpcExchange:
     async def close(self) -> None:
         for channel in self._channels.values():
             await channel.close()
+
+
+def seconds_asked(metadata: Any) -> float | None:
+    """How many s the server asks for before a retry; below 0, no retry, also when it cannot be understood (gRPC A6)."""
+    value = next((value for key, value in metadata or () if key == PUSHBACK), None)
+    if value is None:
+        return None
+    try:
+        return int(value) / 1000
+    except ValueError:
+        return -1.0
 
 
 def _methods(channel: grpc.aio.Channel) -> dict[str, Any]:

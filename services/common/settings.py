@@ -87,6 +87,9 @@ class ServiceSettings(BaseModel):
     slowdown: Annotated[Slowdown | None, BeforeValidator(_from_json)] = Field(
         None, description='how service times grow with load, as in a scenario: {"kind": "power", "strength": 1}'
     )
+    queue_retry_after: Annotated[float, Field(allow_inf_nan=False)] = Field(
+        1.0, ge=0, description="s after which who found no place is asked to come back; with 0 nothing is said"
+    )
     guards: tuple[GuardSpec, ...] = Field(
         (), description='guards, outermost first, as in a scenario: [{"kind": "queue-shed"}]'
     )
@@ -113,6 +116,7 @@ class ServiceSettings(BaseModel):
             discipline=self.queue_discipline,
             target=self.queue_target,
             interval=self.queue_interval,
+            retry_after=self.queue_retry_after,
             seed=self.seed,
             slowdown=self.slowdown,
         )

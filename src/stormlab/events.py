@@ -73,7 +73,7 @@ class LimitChanged(NamedTuple):
 
 
 class FellBack(NamedTuple):
-    """A failure was replaced by an older answer, ``age`` s old."""
+    """A failure was replaced by an older answer, ``age`` s old, or by a cheaper one (0 s)."""
 
     now: float
     edge: str

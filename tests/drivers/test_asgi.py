@@ -123,3 +123,12 @@ def test_what_the_application_raises_comes_through_and_gives_the_permit_back() -
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
             run_in_virtual_time(site.get())
+
+
+@pytest.mark.parametrize(
+    ("sent", "effort"),
+    [("0.25", b"0.05"), ("1", b"0.2"), ("-1", b"0.2"), ("1e9", b"0.2"), ("nan", b"0.2"), ("?", b"0.2")],
+)
+def test_what_the_caller_asks_for_is_degraded_further(sent: str, effort: bytes) -> None:
+    site = Site(Degrade(above=0, effort=0.2))
+    assert run_in_virtual_time(site.get(x_stormlab_effort=sent))[2] == effort

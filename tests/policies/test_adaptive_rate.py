@@ -93,10 +93,9 @@ def test_rates_and_turns_are_those_of_botocore(seed: int) -> None:
     sent = 0
     for step in range(4000):
         clock.now += random.expovariate(20)
-        wait = ours.wait(clock.now)
-        assert (wait < 1e-9) == theirs.sends(), step
-        if wait >= 1e-9:
-            ours.give_back()
+        sends = ours.take(clock.now)
+        assert sends == theirs.sends(), step
+        if not sends:
             continue
         sent += 1
         full = random.random() < 0.1
@@ -129,29 +128,32 @@ def test_against_a_callee_that_bears_ten_a_second_a_caller_who_never_pauses_sett
     assert refusals / seen < 0.35
 
 
-def test_who_could_only_be_sent_after_the_deadline_is_refused_with_the_wait() -> None:
+def test_who_still_waits_at_its_deadline_is_refused_with_the_wait() -> None:
     bench = Bench(AdaptiveRate(least=0.5))
     bench.call(FULL)
-    first = bench.call(OK, request=PLAIN.due(bench.now + 0.1))
-    assert (first.ending, first.reason) == (Ending.REFUSED, "send-rate")
-    assert first.retry_after is not None and first.retry_after > 0.1
+    late = bench.call(OK, request=PLAIN.due(bench.now + 0.75))
+    assert (late.ending, late.reason, bench.now) == (Ending.REFUSED, "send-rate", 0.75)
+    assert late.retry_after == pytest.approx(1.25)
     assert bench.requests == []
 
 
-def test_a_wait_that_is_cut_off_gives_its_turn_back() -> None:
-    rate = SendRate(AdaptiveRate(), 0.0)
-    rate.heard(0.0, overloaded=True)
-    waits = []
-    for _ in range(3):
-        waits.append(rate.wait(1.0))
-        rate.give_back()
-    assert waits == [waits[0]] * 3
-
-
-def test_turns_are_given_in_order() -> None:
+def test_places_are_served_in_order_and_leaving_moves_the_others_up() -> None:
     rate = SendRate(AdaptiveRate(least=2.0), 0.0)
     rate.heard(0.0, overloaded=True)
-    assert [rate.wait(0.0) for _ in range(3)] == [0.5, 1.0, 1.5]
+    first, second, third = (rate.join() for _ in range(3))
+    assert [rate.wait(0.0, place) for place in (first, second, third)] == [0.5, 1.0, 1.5]
+    rate.leave(second)
+    assert rate.wait(0.0, third) == 1.0
+
+
+def test_who_waits_sees_the_rate_move() -> None:
+    """Seven wait at 0.5 per s, the last for 14 s; when the rate is 20 per s all are gone in a second or two."""
+    rate = SendRate(AdaptiveRate(), 0.0)
+    rate.heard(0.0, overloaded=True)
+    places = [rate.join() for _ in range(7)]
+    assert rate.wait(0.0, places[-1]) == 14.0
+    rate.tokens.set_rate(0.0, 20.0)
+    assert rate.wait(0.0, places[-1]) == pytest.approx(0.35)
 
 
 def test_retries_take_turns_too() -> None:

@@ -17,6 +17,11 @@ SEEDS = {
     "shared-database": 3,
     "stale-answers": 3,
     "retries-in-a-chain": 2,
+    "come-back-together": 2,
+    "provisioned-rate": 1,
+    "second-best": 2,
+    "hanging-replica": 1,
+    "ejected-one-by-one": 1,
 }
 VARIANTS = [(name, variant) for name in SEEDS for variant in ("", *loader.read(name).variants)]
 

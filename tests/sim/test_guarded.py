@@ -105,3 +105,27 @@ def test_a_process_that_was_started_anew_remembers_nothing() -> None:
     door.ask(0.7, Request(token="a"))
     door.ask(0.7, Request(token="b"))
     assert [reason for _, reason in door.told()[2:]] == ["connection-refused", "ok", "ok"]
+
+
+@pytest.mark.parametrize("guards", [[], [{"kind": "degrade", "above": 100}]], ids=["plain", "guarded"])
+@pytest.mark.parametrize(("seconds", "said"), [(0.0, None), (7.0, 7.0)])
+def test_who_finds_no_place_is_told_when_to_come_back(
+    guards: list[dict[str, object]], seconds: float, said: float | None
+) -> None:
+    door = Door(queue={"limit": 0, "retry_after": seconds}, guards=guards)
+    door.ask(0.0)
+    door.ask(0.5)
+    assert [(outcome.reason, outcome.retry_after) for _, outcome in door.answers] == [("queue-full", said)]
+    late = Door(queue={"limit": 5, "discipline": "codel", "interval": 0.3, "retry_after": seconds}, guards=guards)
+    for _ in range(2):
+        late.ask(0.0)
+    late.told()
+    assert ("shed-delay", said) in [(outcome.reason, outcome.retry_after) for _, outcome in late.answers]
+
+
+@pytest.mark.parametrize("guards", [[], [{"kind": "degrade", "above": 100}]], ids=["plain", "guarded"])
+def test_a_cheaper_answer_takes_less_of_a_worker(guards: list[dict[str, object]]) -> None:
+    door = Door(guards=guards)
+    door.ask(0.0, Request(effort=0.25))
+    assert door.told() == [(0.25, "ok")]
+    assert door.counts.degraded == 1

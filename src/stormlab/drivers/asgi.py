@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, TypeAlias
 
 from stormlab.drivers.aio import Pipeline
-from stormlab.drivers.server import EFFORT, OnRefusal, outcome_of, priority_of, status_of, unheard
+from stormlab.drivers.server import EFFORT, OnRefusal, effort_of, outcome_of, priority_of, status_of, unheard
 from stormlab.effects import Request
 from stormlab.outcome import Outcome
 from stormlab.telemetry import names
@@ -32,6 +32,7 @@ def request_of(scope: Scope) -> Request:
         priority=priority_of(found.get(names.PRIORITY_HEADER, "")),
         key=found.get(names.KEY_HEADER) or scope["path"],
         token=found.get(names.IDEMPOTENCY_HEADER, ""),
+        effort=effort_of(found.get(names.EFFORT_HEADER, "1")),
     )
 
 
@@ -104,16 +105,22 @@ class _Answer:
         return outcome_of(self._status, self._messages or None)
 
 
+def when_to_come_back(seconds: float | None) -> list[tuple[bytes, bytes]]:
+    """Headers that say it in whole s, rounded up, and exactly in ms; none when there is nothing to say."""
+    if seconds is None:
+        return []
+    return [
+        (b"retry-after", b"%d" % math.ceil(seconds)),
+        (names.RETRY_AFTER_HEADER.encode(), b"%d" % math.ceil(seconds * 1000)),
+    ]
+
+
 def refusal(outcome: Outcome) -> list[Message]:
-    """A refusal as ASGI messages: when to come back in whole s, rounded up, and exactly in ms."""
+    """A refusal as ASGI messages."""
     error = {"reason": outcome.reason, "error": "the server protects itself"}
     body = json.dumps(error).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    if outcome.retry_after is not None:
-        headers += [
-            (b"retry-after", b"%d" % math.ceil(outcome.retry_after)),
-            (names.RETRY_AFTER_HEADER.encode(), b"%d" % math.ceil(outcome.retry_after * 1000)),
-        ]
+    headers += when_to_come_back(outcome.retry_after)
     return [
         {"type": "http.response.start", "status": status_of(outcome), "headers": headers},
         {"type": "http.response.body", "body": body},

@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 
 from stormlab.drivers.aio import Pipeline
-from stormlab.drivers.server import EFFORT, OnRefusal, priority_of, unheard
+from stormlab.drivers.server import EFFORT, OnRefusal, effort_of, priority_of, unheard
 from stormlab.effects import Request
 from stormlab.outcome import Outcome
 from stormlab.policies.caller_throttle import THROTTLED
@@ -37,6 +37,7 @@ def request_of(method: str, metadata: Mapping[str, str], peer: str) -> Request:
         priority=priority_of(metadata.get(names.PRIORITY_HEADER, "")),
         key=method,
         token=metadata.get(names.IDEMPOTENCY_HEADER, ""),
+        effort=effort_of(metadata.get(names.EFFORT_HEADER, "1")),
     )
 
 
@@ -77,5 +78,9 @@ class RpcGuardInterceptor(grpc.aio.ServerInterceptor):
 
 
 async def _abort(context: Any, refusal: Outcome) -> None:
-    trailers = () if refusal.retry_after is None else ((PUSHBACK, str(math.ceil(refusal.retry_after * 1000))),)
-    await context.abort(code_of(refusal), refusal.reason, trailers)
+    await context.abort(code_of(refusal), refusal.reason, pushback(refusal.retry_after))
+
+
+def pushback(seconds: float | None) -> tuple[tuple[str, str], ...]:
+    """Trailing metadata that say when to come back; none when there is nothing to say."""
+    return () if seconds is None else ((PUSHBACK, str(math.ceil(seconds * 1000))),)

@@ -13,6 +13,9 @@ from stormlab.policies.idempotency import IN_PROGRESS
 #: The work that the answer to the request at hand may cost, 1 for a full one; see :class:`stormlab.policies.Degrade`.
 EFFORT: ContextVar[float] = ContextVar("stormlab-effort", default=1.0)
 
+#: A caller who asks for more work than this per answer gets a full one.
+MOST_EFFORT = 100.0
+
 #: Hears of every request that a guard refused.
 OnRefusal: TypeAlias = Callable[[Outcome], None]
 
@@ -33,6 +36,15 @@ def outcome_of(status: int, value: object = None) -> Outcome:
     if status in (429, 503):
         return Outcome(Ending.OVERLOADED, value, f"http-{status}")
     return Outcome(Ending.ERROR if status >= 500 else Ending.INVALID, value, f"http-{status}")
+
+
+def effort_of(text: str) -> float:
+    """The work that an answer may cost, as callers send it; what is no number above 0 and at most 100 is 1."""
+    try:
+        effort = float(text)
+    except ValueError:
+        return 1.0
+    return effort if 0 < effort <= MOST_EFFORT else 1.0
 
 
 def priority_of(text: str) -> int:

@@ -190,6 +190,7 @@ class Stack:
             "QUEUE_DISCIPLINE": service.queue.discipline,
             "QUEUE_TARGET": str(service.queue.target),
             "QUEUE_INTERVAL": str(service.queue.interval),
+            "QUEUE_RETRY_AFTER": str(service.queue.retry_after),
             "GUARDS": _GUARDS.dump_json(service.guards).decode(),
             "SEED": str((self._seed * 1000 + first.index) % 2**31),
             "MAX_REQUESTS": str(service.queue.limit + service.workers + 1000),

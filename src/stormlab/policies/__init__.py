@@ -16,6 +16,7 @@ from stormlab.policies.budget import RetryBudget, RetryRatio
 from stormlab.policies.budget_presets import BotocoreBudget, EnvoyBudget, FinagleBudget, GrpcBudget, RetryBreaker
 from stormlab.policies.bulkhead import Bulkhead, EnvoyThresholds
 from stormlab.policies.caller_throttle import CallerThrottle
+from stormlab.policies.cheaper import CheaperAnswer
 from stormlab.policies.degrade import Degrade
 from stormlab.policies.fallback import Fallback
 from stormlab.policies.health_check import HealthCheck, Panic
@@ -39,6 +40,7 @@ __all__ = [
     "BotocoreRetry",
     "Bulkhead",
     "CallerThrottle",
+    "CheaperAnswer",
     "CircuitBreaker",
     "ConcurrencyShed",
     "ConsecutiveBreaker",

@@ -8,13 +8,15 @@ mode of botocore (github.com/boto/botocore, botocore/retries: adaptive.py, throt
 
 from __future__ import annotations
 
+from bisect import bisect
 from dataclasses import dataclass
-from math import floor
+from math import floor, inf
 from typing import Literal
 
 from stormlab.effects import Request, Sleep, Steps, Strategy
-from stormlab.outcome import Ending, refused
+from stormlab.outcome import SUCCESS, Ending, refused
 from stormlab.policies.base import Scope
+from stormlab.policies.budget import ROUNDING
 from stormlab.policies.checks import at_least, fraction, positive
 from stormlab.units import Number, PerSecond, Seconds
 
@@ -56,48 +58,68 @@ class Cubic:
 
 
 class Tokens:
-    """A bucket filled at ``rate`` per s that holds a second's worth, at least one; it may be overdrawn by who waits."""
+    """A bucket filled at ``rate`` per s that holds a second's worth, at least one."""
 
     def __init__(self, now: float, least: float) -> None:
         self._least, self._filled = least, now
         self.rate, self.capacity, self.tokens = 1.0, 1.0, 0.0
 
     def set_rate(self, now: float, rate: float) -> None:
-        self._fill(now)
+        self.fill(now)
         self.rate, self.capacity = max(rate, self._least), max(rate, 1.0)
         self.tokens = min(self.tokens, self.capacity)
 
-    def take(self, now: float) -> float:
-        """Take one; in how many s it will be there."""
-        self._fill(now)
-        self.tokens -= 1
-        return max(0.0, -self.tokens / self.rate)
-
-    def give_back(self) -> None:
-        self.tokens = min(self.tokens + 1, self.capacity)
-
-    def _fill(self, now: float) -> None:
+    def fill(self, now: float) -> None:
         self.tokens = min(self.capacity, self.tokens + (now - self._filled) * self.rate)
         self._filled = now
 
+    def take(self, now: float) -> bool:
+        """Take one, if there is one."""
+        self.fill(now)
+        if self.tokens < 1 - ROUNDING:
+            return False
+        self.tokens = max(0.0, self.tokens - 1)
+        return True
+
 
 class SendRate:
-    """How long to wait before each call; no time at all until the callee has refused one."""
+    """Whose turn it is; everybody's until the callee has refused a call."""
 
     def __init__(self, config: AdaptiveRate, now: float) -> None:
         self._growth = config.growth
         self._meter = Meter(now, config.period, config.smoothing)
         self._cubic = Cubic(now, config.beta, config.scale)
+        self._waiting: list[int] = []
+        self._joined = 0
         self.tokens = Tokens(now, config.least)
         self.limited = False
 
-    def wait(self, now: float) -> float:
-        """Take a turn that comes after so many s."""
-        return self.tokens.take(now) if self.limited else 0.0
+    def take(self, now: float) -> bool:
+        """Whether a call may be sent now: nobody waits, and there is a token."""
+        return not self.limited or (not self._waiting and self.tokens.take(now))
+
+    def take_turn(self, now: float, place: int) -> bool:
+        """Whether it is the turn of ``place``: there are tokens for all who came before, and one more."""
+        return self.wait(now, place) <= ROUNDING and self.tokens.take(now)
 
     def give_back(self) -> None:
+        """Nothing was sent after all."""
         if self.limited:
-            self.tokens.give_back()
+            self.tokens.tokens = min(self.tokens.tokens + 1, self.tokens.capacity)
+
+    def join(self) -> int:
+        """A place among those who wait."""
+        self._joined += 1
+        self._waiting.append(self._joined)
+        return self._joined
+
+    def leave(self, place: int) -> None:
+        self._waiting.remove(place)
+
+    def wait(self, now: float, place: int) -> float:
+        """In how many s there will be a token for ``place``, as long as the rate stays what it is."""
+        self.tokens.fill(now)
+        return (bisect(self._waiting, place) - self.tokens.tokens) / self.tokens.rate
 
     def heard(self, now: float, *, overloaded: bool) -> None:
         """An answer came, which moves the rate."""
@@ -116,7 +138,7 @@ class AdaptiveRate:
 
     ``beta`` is what is left of the rate after a refusal, ``scale`` (1/s³) how fast it grows again, at most to
     ``growth`` times the rate measured over ``period`` s and smoothed with weight ``smoothing``, at least ``least``. Who
-    could only be sent after the deadline is refused. A wait that has begun is not shortened.
+    still waits at its deadline is refused.
     """
 
     kind: Literal["adaptive-rate"] = "adaptive-rate"
@@ -143,16 +165,10 @@ class AdaptiveRate:
             if not states:
                 states.append(SendRate(self, now))
             (rate,) = states
-            wait = rate.wait(now)
-            if wait > 0:
-                if request.deadline is not None and now + wait >= request.deadline:
-                    rate.give_back()
-                    return now, refused("send-rate", wait)
-                try:
-                    now, _ = yield Sleep(wait)
-                except BaseException:
-                    rate.give_back()
-                    raise
+            if not rate.take(now):
+                now, taken = yield from self._turn(rate, now, request)
+                if not taken.ok:
+                    return now, taken
             now, outcome = yield from inner(now, request)
             if outcome.ending is Ending.REFUSED:
                 rate.give_back()
@@ -161,3 +177,17 @@ class AdaptiveRate:
             return now, outcome
 
         return paced
+
+    def _turn(self, rate: SendRate, now: float, request: Request) -> Steps:
+        """Wait for a token; looks again every period, since the rate moves."""
+        until = request.deadline if request.deadline is not None else inf
+        place = rate.join()
+        try:
+            while not rate.take_turn(now, place):
+                wait = rate.wait(now, place)
+                if now >= until:
+                    return now, refused("send-rate", wait)
+                now, _ = yield Sleep(min(wait, self.period, until - now))
+        finally:
+            rate.leave(place)
+        return now, SUCCESS

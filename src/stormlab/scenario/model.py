@@ -34,13 +34,15 @@ class Queue(Strict):
 
     Served first is the oldest (``fifo``), the newest (``lifo``), or the newest once a queue has not been empty for
     ``interval`` s (``adaptive-lifo``). ``codel`` and ``codel-lifo`` are ``fifo`` and ``adaptive-lifo`` that turn away
-    who has waited ``interval`` s, or ``target`` s while a queue has not been empty for ``interval`` s.
+    who has waited ``interval`` s, or ``target`` s while a queue has not been empty for ``interval`` s. Who is turned
+    away is asked to come back after ``retry_after`` s; with 0 nothing is said.
     """
 
     limit: Annotated[int, Field(ge=0)] = 1000
     discipline: Literal["fifo", "lifo", "adaptive-lifo", "codel", "codel-lifo"] = "fifo"
     target: PositiveSeconds = TARGET
     interval: PositiveSeconds = INTERVAL
+    retry_after: Seconds = 0.0
 
 
 class Dependency(Strict):

@@ -14,6 +14,7 @@ from stormlab.policies import (
     BotocoreRetry,
     Bulkhead,
     CallerThrottle,
+    CheaperAnswer,
     CircuitBreaker,
     ConcurrencyShed,
     ConsecutiveBreaker,
@@ -48,6 +49,7 @@ PolicySpec: TypeAlias = Annotated[
     | BotocoreRetry
     | Bulkhead
     | CallerThrottle
+    | CheaperAnswer
     | CircuitBreaker
     | ConsecutiveBreaker
     | Deadline

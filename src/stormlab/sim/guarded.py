@@ -16,9 +16,8 @@ from stormlab.outcome import Ending, Outcome, overloaded
 from stormlab.policies import Scope, compose
 from stormlab.policies.queueing import Discipline, WaitingLine
 from stormlab.scenario.model import Service as Description
-from stormlab.sim.service import CONNECTION_REFUSED, QUEUE_FULL, Counts, Replica, Reply, Work
+from stormlab.sim.service import CONNECTION_REFUSED, Counts, Replica, Reply, Work
 
-EXPIRED = overloaded("shed-delay")
 _PLAIN_QUEUES = ("fifo", "lifo")
 
 
@@ -36,6 +35,7 @@ class GuardedReplica(Replica):
         super().describe(description)
         self._description = description
         self._line.limit = description.queue.limit
+        self._expired = overloaded("shed-delay", description.queue.retry_after or None)
 
     @property
     def queue(self) -> int:
@@ -83,7 +83,7 @@ class GuardedReplica(Replica):
             line.begun += 1
             self._begin(request, reply)
         elif not line.join(now, (request, reply)):
-            return QUEUE_FULL
+            return self._full
         return None
 
     def _begin(self, request: Request, reply: Reply) -> None:
@@ -114,7 +114,7 @@ class GuardedReplica(Replica):
 
     def _turn_away(self, now: float) -> None:
         for _, reply in self._line.expired(now):
-            reply(EXPIRED)
+            reply(self._expired)
 
 
 class _Answer:

@@ -25,7 +25,6 @@ Reply: TypeAlias = Callable[[Outcome], None]
 #: Starts one attempt; see :data:`stormlab.drivers.sim.Operation`.
 Endpoint: TypeAlias = Callable[[Request, Reply], "Outcome | None"]
 
-QUEUE_FULL = overloaded("queue-full")
 CONNECTION_REFUSED = failure("connection-refused")
 CONNECTION_LOST = failure("connection-lost")
 CONFLICT = failure("conflict")
@@ -75,6 +74,7 @@ class Replica:
         self._sample = self._sampler(description)
         self._lifo = description.queue.discipline == "lifo"
         self.queue_limit = description.queue.limit
+        self._full = overloaded("queue-full", description.queue.retry_after or None)
 
     def connect(self, downstream: Sequence[tuple[Strategy, Endpoint]]) -> None:
         self._downstream = downstream
@@ -107,7 +107,7 @@ class Replica:
             return None
         if len(self._waiting) >= self.queue_limit:
             self._counts.rejected += 1
-            return QUEUE_FULL
+            return self._full
         self._waiting.append((request, reply))
         return None
 
@@ -171,6 +171,7 @@ class Replica:
         self.busy += 1
         seconds = self._sample() * request.effort / self.speed
         self._counts.worked += seconds
+        self._counts.degraded += request.effort != 1.0
         self._working.add(Work(self._env, seconds, self._finished, request, reply))
 
     def _finished(self, work: Any) -> None:

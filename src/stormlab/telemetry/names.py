@@ -89,4 +89,5 @@ PRIORITY_HEADER: Final = "x-stormlab-priority"  # 0 is the most important
 KEY_HEADER: Final = "x-stormlab-key"  # what the request is about, for caches and transactions
 IDEMPOTENCY_HEADER: Final = "idempotency-key"  # the same for all tries of one operation
 RETRY_AFTER_HEADER: Final = "x-stormlab-retry-after-ms"  # in an answer: Retry-After exactly, in ms
+EFFORT_HEADER: Final = "x-stormlab-effort"  # the work that the answer may cost, 1 for a full one
 ATTEMPT_HEADER: Final = "x-stormlab-attempt"  # 1 for the first try

@@ -70,6 +70,30 @@ def test_a_degraded_answer_costs_less_and_is_counted() -> None:
     assert service.parts.capacity.degraded == 2
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(None, ("1", "1000")), ("2.5", ("3", "2500")), ("0", (None, None))],
+    ids=["usual", "set", "off"],
+)
+@pytest.mark.parametrize("queue", [("--queue-limit", "1"), ("--queue-discipline", "codel", "--queue-interval", "0.01")])
+def test_who_finds_no_place_is_told_when_to_come_back(
+    queue: tuple[str, ...], seconds: str | None, said: tuple[str | None, str | None]
+) -> None:
+    flags = ["--workers", "1", "--service-time", "fixed:0.05", *queue]
+    flags += ["--queue-retry-after", seconds] if seconds else []
+    answers = asked(Fibonacci(settings(*flags)), *["/?n=6"] * 4)
+    refused = [answer.headers for answer in answers if answer.status_code == 503]
+    assert len(refused) >= 2
+    assert {(one.get("retry-after"), one.get("x-stormlab-retry-after-ms")) for one in refused} == {said}
+
+
+def test_a_caller_may_ask_for_less() -> None:
+    service = Fibonacci(settings("--workers", "1", "--service-time", "fixed:0.05"))
+    assert asked(service, "/?n=6", **{"x-stormlab-effort": "0.1"})[0].status_code == 200
+    assert service.parts.capacity.service_seconds == pytest.approx(0.005)
+    assert service.parts.capacity.degraded == 1
+
+
 def test_settings_are_read_and_shown() -> None:
     read = settings("--guards", THROTTLE)
     assert read.guards == (CallerThrottle(rate=0.01, burst=2),)
