@@ -32,7 +32,7 @@ from stormlab.scenario.model import (
 )
 from stormlab.scenario.parts import Buffer, Cache, Keys, Lease, Slowdown
 from stormlab.scenario.patterns import PolicySpec
-from stormlab.scenario.processes import Autoscale, Crash, Peers, Startup
+from stormlab.scenario.processes import Autoscale, Checkers, Crash, Peers, Record, Startup
 from stormlab.scenario.schema import annotated, every_table, is_table, keys, kind_of, members, unit
 from stormlab.scenario.vocabulary import MEASURE_UNITS, TIME_TO_RECOVER, Word
 
@@ -52,7 +52,7 @@ default is "none" may be left out. Names of services and clients are lower-case 
 TABLES: list[tuple[str, list[type]]] = [
     ("Top level", [Scenario]),
     ("`[run]`", [RunSettings]),
-    ("`[services.NAME]`", [Service, Queue, Lease, Startup, Crash, Peers, Autoscale]),
+    ("`[services.NAME]`", [Service, Queue, Lease, Startup, Crash, Peers, Autoscale, Record, Checkers]),
     ("`[services.NAME]`: `outlier`, `health`, `panic`", [OutlierEjection, HealthCheck, Panic]),
     ("`[[services.NAME.calls]]`", [Dependency, Cache, Buffer]),
     ("`[clients.NAME]`", [Client]),

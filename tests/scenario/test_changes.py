@@ -66,7 +66,8 @@ def test_the_rest_of_the_scenario_stays_and_so_does_the_original() -> None:
             "services.kv",
             {"replicas": 2},
             "interventions.0.set.replicas: services.kv.replicas cannot be changed during a run (what can: "
-            "services.X.workers, .queue.limit and .startup.rate, clients.X.policies and what is below it)",
+            "services.X.(workers, queue.limit, startup.rate, lease.rate, panic.threshold, panic.action), "
+            "clients.X.policies and what is below it)",
         ),
         ("services.vk", {"workers": 2}, "interventions.0.set.workers: services.vk.workers: there is no 'vk' here"),
         ("services.kv", {"workers": 0}, "interventions.0.set: services.kv.workers: input should be greater than or"),

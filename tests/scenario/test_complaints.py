@@ -52,7 +52,7 @@ CASES = {
     ("workers = 10", "workers = 10\nzzz = 1"): (
         "6: services.kv.zzz: unknown key; remove it "
         "(known here: workers, service_time, slowdown, queue, replicas, balancing, outlier, health, panic, calls, "
-        "guards, lease, startup, crash, peers, autoscale, optimistic)"
+        "guards, lease, startup, crash, peers, autoscale, record, checkers, optimistic)"
     ),
     ("seconds = 1", "secnods = 1"): "15: clients.web.policies.1.secnods: unknown key; did you mean 'seconds'?",
     ("base = 0.1", "bas = 0.1"): "14: clients.web.policies.0.backoff.bas: unknown key; did you mean 'base'?",

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from stormlab import sim
+from stormlab.errors import BadInput
+from stormlab.live.actuator import refuse_what_cannot_be_done
 from stormlab.scenario.measures import measure, of_service
 from stormlab.scenario.model import Scenario
 
@@ -51,6 +53,28 @@ def test_a_lease_with_a_time_to_live_outlasts_a_short_absence_of_its_source() ->
     assert measure("error_ratio", without.series, without.scenario, (27, 30)) > 0.9
 
 
+def test_a_lease_that_is_lost_costs_more_than_one_that_is_renewed() -> None:
+    """Ten hosts that lost theirs cost the granter 10 × 100 × 0.01 s, and it has a single worker."""
+    services = scenario().model_dump(mode="json", by_alias=True, exclude_none=True)["services"]
+    services["granter"]["workers"] = 1
+    services["hosts"]["lease"] |= {"timeout": 20, "work": 100}
+    cut_off = {"kind": "isolate", "target": "hosts", "share": 1.0, "at": 20, "for": 30}
+    result = sim.run(scenario(services=services, faults=[cut_off]))
+    fit = result.series["service.hosts.in_service"]
+    assert (fit[15], fit[45]) == (1, 0)
+    assert (fit[54], fit[61]) == (pytest.approx(0.5, abs=0.11), 1)
+
+
+def test_leases_that_were_lost_may_come_back_at_a_limited_rate() -> None:
+    services = scenario().model_dump(mode="json", by_alias=True, exclude_none=True)["services"]
+    services["hosts"]["lease"]["rate"] = 0.5
+    cut_off = {"kind": "isolate", "target": "hosts", "share": 1.0, "at": 20, "for": 30}
+    result = sim.run(scenario(services=services, faults=[cut_off]))
+    fit = result.series["service.hosts.in_service"]
+    assert fit[60] <= 0.7
+    assert fit[75] == 1
+
+
 def test_an_intervention_waits_until_its_operators_get_through() -> None:
     stop = {"kind": "stop", "target": "granter", "at": 20, "for": 30}
     more = {"kind": "capacity", "target": "granter", "at": 25, "workers": 50}
@@ -93,3 +117,10 @@ def test_a_block_can_move_from_one_share_to_another() -> None:
     result = sim.run(scenario(interventions=[ramp]))
     shares = [measure("success_ratio", result.series, result.scenario, window) for window in ((20, 30), (50, 60))]
     assert shares == [pytest.approx(0.125, abs=0.08), pytest.approx(0.875, abs=0.08)]
+
+
+def test_the_live_world_grants_leases_at_one_price() -> None:
+    services = scenario().model_dump(mode="json", by_alias=True, exclude_none=True)["services"]
+    services["hosts"]["lease"]["work"] = 5
+    with pytest.raises(BadInput, match="work and rate are simulated only"):
+        refuse_what_cannot_be_done(scenario(services=services))

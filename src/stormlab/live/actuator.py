@@ -20,12 +20,15 @@ from stormlab.scenario.disturbances import (
     Flush,
     Invalidate,
     Isolate,
+    Misjudge,
     Pause,
     Poison,
     Purge,
+    Repair,
     RequestDelay,
     RequestErrors,
     Restart,
+    Stall,
     Stop,
     Toxic,
 )
@@ -228,8 +231,8 @@ def _kill(process: Process) -> None:
 
 
 #: What a service may have that live services do not do.
-_SIMULATED_ONLY = ("startup", "crash", "peers", "autoscale")
-_SIMULATED_DISTURBANCES = (Poison, Restart)
+_SIMULATED_ONLY = ("startup", "crash", "peers", "autoscale", "record", "checkers")
+_SIMULATED_DISTURBANCES = (Poison, Restart, Misjudge, Stall, Repair)
 
 
 def refuse_what_cannot_be_done(scenario: Scenario) -> None:
@@ -238,6 +241,8 @@ def refuse_what_cannot_be_done(scenario: Scenario) -> None:
         for key in _SIMULATED_ONLY:
             if getattr(service, key):
                 raise BadInput(f"services.{name}.{key}: simulated only so far; run it without --live")
+        if service.lease is not None and (service.lease.work != 1 or service.lease.rate is not None):
+            raise BadInput(f"services.{name}.lease: work and rate are simulated only so far; run it without --live")
         for index, call in enumerate(service.calls):
             if call.buffer is not None:
                 raise BadInput(f"services.{name}.calls.{index}.buffer: simulated only so far; run it without --live")

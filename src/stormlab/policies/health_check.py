@@ -7,9 +7,11 @@ condemns too many is not believed (Envoy's panic threshold: below 50 % healthy, 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
@@ -39,7 +41,8 @@ TRANSITIONS: Mapping[tuple[Condition, Signal], Condition] = MappingProxyType(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
     """Every ``interval`` s each replica is asked; ``failures`` bad answers in a row make it unhealthy, ``successes``
-    good ones healthy again. No answer within ``timeout`` s is a bad one.
+    good ones healthy again. No answer within ``timeout`` s is a bad one. At most the share ``max_removed`` of the
+    replicas becomes unhealthy within ``removal_window`` s, but one always may: it bounds the harm of wrong checks.
 
     The defaults are those of a readiness probe of Kubernetes (kubernetes.io, Probe v1 core).
     """
@@ -50,12 +53,16 @@ class HealthCheck:
     timeout: Seconds = 1.0
     failures: int = 3
     successes: int = 1
+    max_removed: Number = 1.0
+    removal_window: Seconds = 60.0
 
     def __post_init__(self) -> None:
         positive("interval", self.interval)
         positive("timeout", self.timeout)
         count("failures", self.failures, least=1)
         count("successes", self.successes, least=1)
+        fraction("max_removed", self.max_removed)
+        positive("removal_window", self.removal_window)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +90,9 @@ class Checker:
     ) -> None:
         self._needed = {Condition.HEALTHY: config.failures, Condition.UNHEALTHY: config.successes}
         self._moved = moved
+        self._most = max(1, int(config.max_removed * size)) if config.max_removed < 1 else inf
+        self._window = config.removal_window
+        self._removals: deque[float] = deque()
         self._states = [Condition.HEALTHY] * size
         self._against = [0] * size
         self.unhealthy: frozenset[int] = frozenset()
@@ -92,8 +102,18 @@ class Checker:
         state = self._states[replica]
         contradicts = ok is (state is Condition.UNHEALTHY)
         self._against[replica] = self._against[replica] + 1 if contradicts else 0
-        if self._against[replica] >= self._needed[state]:
+        if self._against[replica] >= self._needed[state] and (ok or self._may_remove(now)):
             self._move(now, replica, Signal.PASSING if ok else Signal.FAILING)
+
+    def _may_remove(self, now: float) -> bool:
+        """Whether one more may become unhealthy now; if so it is taken to."""
+        removals = self._removals
+        while removals and removals[0] <= now - self._window:
+            removals.popleft()
+        if len(removals) >= self._most:
+            return False
+        removals.append(now)
+        return True
 
     def _move(self, now: float, replica: int, signal: Signal) -> None:
         before = self._states[replica]

@@ -84,6 +84,11 @@ class Pool:
         self._everybody = replicas
         self._rotation = self._without(now, self._out)
 
+    def believe(self, panic: Panic) -> None:
+        """Judge from now on by ``panic`` whether too few are healthy."""
+        self._panic = panic
+        self._rotation, self._out = self._everybody, frozenset()
+
     def admit(self, now: float, request: Request) -> Permit | None:
         """A permit for the chosen replica; ``None`` when there is none that may be asked."""
         self.expire(now)
@@ -112,6 +117,11 @@ class Pool:
 
     def refusal(self, now: float) -> Outcome:
         return _NONE_HEALTHY
+
+    @property
+    def unhealthy(self) -> frozenset[int]:
+        """The replicas that health checks have found unhealthy, whether or not that is believed."""
+        return self._checker.unhealthy if self._checker is not None else frozenset()
 
     def probed(self, now: float, replica: int, *, ok: bool) -> None:
         """A health check of ``replica`` ended."""

@@ -15,9 +15,11 @@ from stormlab.scenario.paths import assign, resolve
 if TYPE_CHECKING:
     from stormlab.scenario.model import Scenario
 
-#: What both worlds can change while they run.
-LIVE = re.compile(r"services\.[^.]+\.(workers|queue\.limit|startup\.rate)|clients\.[^.]+\.policies(\..+)?")
-LIVE_IN_WORDS = "services.X.workers, .queue.limit and .startup.rate, clients.X.policies and what is below it"
+#: What can be changed while a world runs.
+_OF_SERVICES = ("workers", "queue.limit", "startup.rate", "lease.rate", "panic.threshold", "panic.action")
+_KEYS = "|".join(map(re.escape, _OF_SERVICES))
+LIVE = re.compile(rf"services\.[^.]+\.({_KEYS})|clients\.[^.]+\.policies(\..+)?")
+LIVE_IN_WORDS = f"services.X.({', '.join(_OF_SERVICES)}), clients.X.policies and what is below it"
 
 
 def tree_of(scenario: Scenario) -> dict[str, Any]:

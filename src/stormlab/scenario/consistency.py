@@ -17,8 +17,11 @@ from stormlab.scenario.disturbances import (
     Flush,
     Invalidate,
     LoadSpike,
+    Misjudge,
     Pause,
+    Repair,
     RequestErrors,
+    Stall,
     Stop,
 )
 from stormlab.scenario.paths import near
@@ -43,6 +46,7 @@ def contradictions(scenario: Scenario) -> list[InvalidValue]:
         *_disturbances(scenario),
         *_replicas(scenario),
         *_caches(scenario),
+        *_needs(scenario),
         *_windows(scenario),
         *_traces(scenario),
         *_sizes(scenario),
@@ -65,6 +69,9 @@ def _unknown_names(scenario: Scenario) -> Iterator[InvalidValue]:
         if service.startup is not None and service.startup.source is not None:
             field = f"services.{name}.startup.source"
             yield from _reference(field, service.startup.source, scenario.services, "service")
+        if service.checkers is not None:
+            field = f"services.{name}.checkers.source"
+            yield from _reference(field, service.checkers.source, scenario.services, "service")
     for index, expectation in enumerate(scenario.expect):
         if expectation.service is not None:
             field = f"expect.{index}.service"
@@ -175,6 +182,18 @@ def _caches(scenario: Scenario) -> Iterator[InvalidValue]:
         if isinstance(disturbance, Flush | Invalidate) and disturbance.target not in cached:
             problem = f"no call of {disturbance.target!r} has a cache; name the service whose call has one"
             yield InvalidValue(f"{path}.target", problem)
+
+
+def _needs(scenario: Scenario) -> Iterator[InvalidValue]:
+    """What makes no sense without something else."""
+    for name, service in scenario.services.items():
+        if service.checkers is not None and service.health is None:
+            yield InvalidValue(f"services.{name}.checkers", "they check health; say how: health = { interval = 10 }")
+    for path, disturbance in _all_disturbances(scenario):
+        if isinstance(disturbance, Stall | Repair) and scenario.services[disturbance.target].record is None:
+            yield InvalidValue(f"{path}.target", f"{disturbance.target!r} has no record")
+        if isinstance(disturbance, Misjudge) and scenario.services[disturbance.target].health is None:
+            yield InvalidValue(f"{path}.target", f"the health of {disturbance.target!r} is not checked")
 
 
 def _windows(scenario: Scenario) -> Iterator[InvalidValue]:

@@ -140,6 +140,34 @@ class Restart(Disturbance):
         return self.at
 
 
+class Misjudge(Disturbance):
+    """A health check of a ``share`` of the replicas of service ``target`` fails with ``probability``, though they are
+    well.
+    """
+
+    kind: Literal["misjudge"]
+    share: Probability = 1.0
+    probability: Probability = 0.5
+
+
+class Stall(Disturbance):
+    """The first of the writers of the record of service ``target`` is held up ``for`` s in the middle of its work."""
+
+    kind: Literal["stall"]
+    lasting: PositiveSeconds = Field(alias="for")
+
+
+class Repair(Disturbance):
+    """Somebody fills the record of service ``target`` by hand. Takes no ``for``."""
+
+    kind: Literal["repair"]
+    lasting: None = Field(default=None, alias="for")
+
+    @property
+    def until(self) -> float:
+        return self.at
+
+
 class Stop(Disturbance):
     """Replica ``replica`` of service ``target`` (all when absent) ends at once and is started again afterwards."""
 
@@ -205,8 +233,9 @@ class Isolate(Disturbance):
 class Change(Disturbance):
     """Keys of the scenario that have other values meanwhile; ``target`` is the dotted path of the table they are in.
 
-    What can change during a run: ``workers``, ``queue.limit`` and ``startup.rate`` of a service, and ``policies`` of a
-    client, as a whole or one parameter of one policy (``target = "clients.web.policies.retry"``).
+    What can change during a run: ``workers``, ``queue.limit``, ``startup.rate``, ``lease.rate``, ``panic.threshold``
+    and ``panic.action`` of a service, and ``policies`` of a client, as a whole or one parameter of one policy
+    (``target = "clients.web.policies.retry"``).
     """
 
     kind: Literal["change"]
@@ -314,6 +343,9 @@ AnyDisturbance: TypeAlias = Annotated[
     | RequestDelay
     | Poison
     | Restart
+    | Misjudge
+    | Stall
+    | Repair
     | Stop
     | Pause
     | Flush

@@ -20,7 +20,7 @@ from stormlab.scenario.disturbances import LONGEST, AnyDisturbance, Change, Posi
 from stormlab.scenario.parts import Buffer, Cache, Keys, Lease, Slowdown, best_concurrency
 from stormlab.scenario.paths import near
 from stormlab.scenario.patterns import GuardSpec, PolicySpec
-from stormlab.scenario.processes import Autoscale, Crash, Peers, Startup
+from stormlab.scenario.processes import Autoscale, Checkers, Crash, Peers, Record, Startup
 from stormlab.scenario.vocabulary import CLIENT_MEASURES, MEASURE_UNITS, ONLY_OF_SERVICES, SERVICE_MEASURES, Word
 
 AnyDistribution: TypeAlias = Annotated[Distribution, Field(discriminator="kind")]
@@ -89,6 +89,8 @@ class Service(Strict):
     crash: Crash | None = None
     peers: Peers | None = None
     autoscale: Autoscale | None = None
+    record: Record | None = None
+    checkers: Checkers | None = None
     optimistic: bool = False
 
     @property

@@ -107,7 +107,8 @@ class Lease(Strict):
 
     It asks every ``every`` s; an answer that is a failure or later than ``timeout`` s is none, and it asks again
     ``retry`` s later. Without an answer in time it stops serving at once, or ``ttl`` s after the last renewal. Times
-    between requests vary by ± ``jitter`` of themselves.
+    between requests vary by ± ``jitter`` of themselves. To get a lease costs the source ``work`` times what it costs to
+    renew one; at most ``rate`` replicas per s may ask for one that they do not hold.
     """
 
     source: str
@@ -116,6 +117,8 @@ class Lease(Strict):
     timeout: PositiveSeconds
     ttl: PositiveSeconds | None = None
     jitter: Annotated[units.Number, Field(ge=0, lt=1)] = 0.1
+    work: Annotated[units.Number, Field(gt=0, allow_inf_nan=False)] = 1.0
+    rate: Annotated[units.PerSecond, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
 class UniformKeys(Strict):

@@ -10,6 +10,7 @@ from stormlab import units
 from stormlab.errors import InvalidValue
 from stormlab.policies.backoff import Fixed
 from stormlab.policies.retry import AnyBackoff
+from stormlab.scenario.distributions import Distribution
 from stormlab.scenario.disturbances import PositiveSeconds, Seconds, Strict
 
 
@@ -77,3 +78,32 @@ class Autoscale(Strict):
         if self.least > self.most:
             raise InvalidValue("least", f"must not be above most ({self.most}), not {self.least}")
         return self
+
+
+class Record(Strict):
+    """Callers find the service by a record. Every ``every`` s there is a new plan of what it should hold. Each of
+    ``writers`` takes the newest, sees that it is newer than the one in force, and puts it in force: that ``takes`` a
+    while. Then it deletes those that are older by ``keep`` plans or more, ``cleaning`` s later.
+
+    A plan that is deleted while it is in force leaves the record empty, and nobody but an intervention ``repair`` fills
+    it again. With ``atomic`` a plan is compared with the one in force in the moment it is written. What callers know of
+    the record is up to ``ttl`` s old.
+    """
+
+    writers: Annotated[int, Field(ge=1, le=100)] = 3
+    every: PositiveSeconds
+    takes: Annotated[Distribution, Field(discriminator="kind")]
+    cleaning: Seconds = 0.0
+    keep: Annotated[int, Field(ge=1)] = 3
+    atomic: bool = False
+    ttl: Seconds = 0.0
+
+
+class Checkers(Strict):
+    """Who makes the health checks of a service: each is a request to service ``source`` before the replica is asked.
+
+    Each change in what is thought of a replica costs it ``change`` times the work of a check.
+    """
+
+    source: str
+    change: Annotated[units.Number, Field(ge=0, allow_inf_nan=False)] = 0.0

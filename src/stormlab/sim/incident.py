@@ -16,12 +16,15 @@ from stormlab.scenario.disturbances import (
     Flush,
     Invalidate,
     Isolate,
+    Misjudge,
     Pause,
     Poison,
     Purge,
+    Repair,
     RequestDelay,
     RequestErrors,
     Restart,
+    Stall,
     Stop,
     Toxic,
 )
@@ -105,6 +108,12 @@ class Incident:
                     replica.purge(changed.keep, answer=changed.answer)
             case Restart():
                 self._restart(changed)
+            case Misjudge():
+                self._misjudge(changed)
+            case Stall() if changed in self._active:
+                self._world.records[changed.target].stall(changed.lasting)
+            case Repair():
+                self._world.records[changed.target].repair()
             case Isolate():
                 self._isolate(changed)
             case Flush():
@@ -165,6 +174,12 @@ class Incident:
         for turn, replica in enumerate(fleet):
             Timer(self._env, turn / changed.rate, next_one(replica))
 
+    def _misjudge(self, changed: Misjudge) -> None:
+        """Let checks of a share of the replicas fail, or no longer."""
+        prober, members = self._world.probers[changed.target], len(self._world.services[changed.target].members)
+        hit = self._isolation_random.sample(range(members), round(changed.share * members))
+        prober.misjudged = dict.fromkeys(hit, changed.probability) if changed in self._active else {}
+
     def _isolate(self, changed: Isolate) -> None:
         """Cut a share of the replicas off, or connect again those that this disturbance had cut off."""
         if id(changed) not in self._isolated:
@@ -190,6 +205,10 @@ class Incident:
             if service != before.services[name]:
                 self._world.services[name].description = service
                 self._world.processes[name].describe(service)
+                if service.lease is not None:
+                    self._world.holders[name].describe(service.lease)
+                if (pool := self._world.pools[name]) is not None and service.panic != before.services[name].panic:
+                    pool.believe(service.panic)
                 for replica in self._world.services[name].replicas:
                     replica.describe(service)
                 self._resize(name)

@@ -19,6 +19,7 @@ from stormlab.policies import Scope, Timeout
 from stormlab.scenario.disturbances import Block
 from stormlab.scenario.parts import Lease
 from stormlab.sim.service import Endpoint, Replica, Reply
+from stormlab.sim.turns import Turns
 
 NO_LEASE = failure("no-lease")
 
@@ -31,11 +32,16 @@ class Holders:
     ) -> None:
         self.blocks: Sequence[Block] = ()
         self._random = random
+        self.turns = Turns(env, lease.rate)
         self.members = [_Holder(self, env, lease, replica, endpoint, random) for replica in replicas]
 
     def blocked(self, now: float) -> bool:
         share = max((block.share_at(now) for block in self.blocks), default=0.0)
         return share > 0 and self._random.random() < share
+
+    def describe(self, lease: Lease) -> None:
+        """Go on with another rate."""
+        self.turns.change(lease.rate)
 
     def ask_at_once(self, replicas: Sequence[Replica]) -> None:
         """These replicas ask now, whatever they are waiting for."""
@@ -63,6 +69,7 @@ class _Holder:
         self._endpoint = endpoint
         self._random = random
         scope = Scope(random=random, edge="lease")
+        self._for_a_new_one = PLAIN._replace(effort=lease.work)
         self._strategy = Timeout(seconds=lease.timeout).bind(call_once, scope)
         self._run: Run | None = None
         self._expiry: Timer | None = None
@@ -74,13 +81,21 @@ class _Holder:
             self._run.cut_off()
             self._run = None
         self._next.cancel()
+        self._holders.turns.leave(self._request)
         self._ask(None)
 
     def _ask(self, _event: Any) -> None:
         if self._holders.blocked(self._env.now):
             self._ask_in(max(self._lease.retry, 1.0))
             return
-        run = self._run = Run(self._env, self._strategy(self._env.now, PLAIN), self._send, self._answered)
+        if self.replica.unfit is None:
+            self._request()
+        else:
+            self._holders.turns.wait(self._request)
+
+    def _request(self) -> None:
+        request = PLAIN if self.replica.unfit is None else self._for_a_new_one
+        run = self._run = Run(self._env, self._strategy(self._env.now, request), self._send, self._answered)
         run.start()
 
     def _send(self, request: Request, reply: Reply) -> Outcome | None:

@@ -6,10 +6,8 @@ has none in time begins again, and the service that is asked works for callers w
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
-from typing import Any
 
 import simpy
 
@@ -20,6 +18,7 @@ from stormlab.policies import Scope, Timeout
 from stormlab.scenario.model import Service as Description
 from stormlab.scenario.processes import Crash, Startup
 from stormlab.sim.service import BROKEN, CONNECTION_LOST, Endpoint, Replica, Reply
+from stormlab.sim.turns import Turns
 
 
 class Processes:
@@ -184,45 +183,3 @@ class _Process:
 
     def _later(self, seconds: float, action: Callable[[], None]) -> None:
         self._timer = Timer(self._env, seconds, lambda _event: action())
-
-
-class Turns:
-    """Lets ``rate`` waiting actions per s begin, in the order they came; all at once when there is no rate.
-
-    ``under_way`` are those that have begun and are not done.
-    """
-
-    def __init__(self, env: simpy.Environment, rate: float | None) -> None:
-        self._env = env
-        self._rate = rate
-        self._waiting: deque[Callable[[], None]] = deque()
-        self.under_way: set[int] = set()
-        self._free_at = 0.0
-        self._timer: Timer | None = None
-
-    def wait(self, begin: Callable[[], None]) -> None:
-        """Call ``begin`` when its turn comes, at once when it is free."""
-        self._waiting.append(begin)
-        self._admit(None)
-
-    def leave(self, begin: Callable[[], None]) -> None:
-        """Whoever waits with ``begin`` does no longer want to."""
-        if begin in self._waiting:
-            self._waiting.remove(begin)
-
-    def change(self, rate: float | None) -> None:
-        """Another rate from now on."""
-        self._rate = rate
-        self._free_at = self._env.now
-        self._admit(None)
-
-    def _admit(self, event: Any) -> None:
-        if event is None and self._timer is not None:
-            self._timer.cancel()
-        self._timer = None
-        while self._waiting and (self._rate is None or self._env.now >= self._free_at):
-            if self._rate is not None:
-                self._free_at = max(self._free_at, self._env.now) + 1 / self._rate
-            self._waiting.popleft()()
-        if self._waiting and self._timer is None:
-            self._timer = Timer(self._env, self._free_at - self._env.now, self._admit)

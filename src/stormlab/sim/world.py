@@ -16,6 +16,7 @@ from stormlab.scenario.arrivals import arrival_times, load_factor
 from stormlab.scenario.disturbances import Capacity
 from stormlab.scenario.model import Client, Closed, Dependency, Scenario
 from stormlab.scenario.model import Service as ServiceDescription
+from stormlab.scenario.processes import Record as RecordDescription
 from stormlab.scenario.recorder import Recorder
 from stormlab.scenario.requests import requests_of
 from stormlab.scenario.result import Result, conclude
@@ -32,6 +33,7 @@ from stormlab.sim.leases import Holders
 from stormlab.sim.network import Path
 from stormlab.sim.peers import Peers
 from stormlab.sim.processes import Processes
+from stormlab.sim.record import Record
 from stormlab.sim.scatter import scatter
 from stormlab.sim.service import Endpoint, Service
 
@@ -56,7 +58,9 @@ class World:
             )
             for name, service in scenario.services.items()
         }
-        self._pools = {name: self._pool(name, service) for name, service in scenario.services.items()}
+        self.pools = {name: self._pool(name, service) for name, service in scenario.services.items()}
+        self.records = {name: self._record(name, one.record) for name, one in scenario.services.items() if one.record}
+        self.probers: dict[str, Prober] = {}
         self.paths: dict[str, list[Path]] = {name: [] for name in scenario.services}
         self.caches: dict[str, list[Cache]] = {name: [] for name in scenario.services}
         self.processes = {name: self._processes(name, service) for name, service in scenario.services.items()}
@@ -148,8 +152,9 @@ class World:
         guard = self.processes[target].guard
         endpoints = [guard(replica, service.endpoint(index)) for index, replica in enumerate(service.replicas)]
         routes = [self._path(target, endpoint, latency, random) for endpoint in endpoints]
-        pool = self._pools[target]
-        return routes[0] if pool is None else LoadBalancer(self.env, pool, routes).send
+        pool = self.pools[target]
+        send = routes[0] if pool is None else LoadBalancer(self.env, pool, routes).send
+        return self.records[target].guard(send) if target in self.records else send
 
     def _path(self, target: str, endpoint: Endpoint, latency: float, random: Random) -> Endpoint:
         path = Path(self.env, endpoint, latency, random)
@@ -171,9 +176,12 @@ class World:
         pool.resize(service.replicas)
         return pool
 
+    def _record(self, name: str, description: RecordDescription) -> Record:
+        return Record(self.env, description, stream(self.seed, "service", name, "record"))
+
     def resize(self, name: str, replicas: int) -> None:
         """From now on service ``name`` has so many replicas; those that are added start as any does."""
-        service, pool = self.services[name], self._pools[name]
+        service, pool = self.services[name], self.pools[name]
         present, service.present = service.present, replicas
         if pool is not None:
             pool.resize(replicas)
@@ -184,7 +192,7 @@ class World:
 
     def _check_health(self) -> None:
         for name, service in self.scenario.services.items():
-            pool, health = self._pools[name], service.health
+            pool, health = self.pools[name], service.health
             if pool is None or health is None:
                 continue
             random = stream(self.seed, "service", name, "health")
@@ -195,7 +203,11 @@ class World:
                     for call in service.calls
                 ]
                 checks = [asking_all(self.env, check, below) for check in checks]
-            Prober(self.env, pool, health, [self._path(name, check, 0.0, random) for check in checks])
+            routes = [self._path(name, check, 0.0, random) for check in checks]
+            prober = Prober(self.env, pool, health, routes, stream(self.seed, "service", name, "misjudge"))
+            if service.checkers is not None:
+                prober.work_for(self.route(service.checkers.source, 0.0, f"{name} checks"), service.checkers.change)
+            self.probers[name] = prober
 
     def _scale(self) -> None:
         for name, service in self.scenario.services.items():
