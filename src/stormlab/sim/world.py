@@ -212,7 +212,7 @@ class World:
     def _scale(self) -> None:
         for name, service in self.scenario.services.items():
             if service.autoscale is not None:
-                Autoscaler(self.env, service, self.services[name], self.processes[name], self._pools[name])
+                Autoscaler(self.env, service, self.services[name], self.processes[name], self.pools[name])
 
     def _start(self, name: str, due: Any) -> None:
         caller, client = self.callers[name], self.scenario.clients[name]
