@@ -231,7 +231,7 @@ def _kill(process: Process) -> None:
 
 
 #: What a service may have that live services do not do.
-_SIMULATED_ONLY = ("startup", "crash", "peers", "record", "checkers")
+_SIMULATED_ONLY = ("startup", "crash", "peers", "autoscale", "record", "checkers")
 _SIMULATED_DISTURBANCES = (Poison, Restart, Misjudge, Stall, Repair)
 
 
