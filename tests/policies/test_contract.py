@@ -1,23 +1,24 @@
-"""What holds for every policy, present and future: the list is taken from what the package exports."""
+"""What holds for every policy, present and future: the list is taken from what scenarios may name."""
 
 from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from stormlab import policies
 from stormlab.effects import Request
 from stormlab.policies import Policy
+from stormlab.scenario.patterns import GuardSpec, PolicySpec
 from tests.drivers.test_permits import Permits
 from tests.drivers.worlds import on_simpy, random_play
 from tests.policies.bench import FAILED, INVALID, OK, Bench
 
-CONFIGS: list[type[Any]] = [
-    config for name in policies.__all__ if hasattr(config := getattr(policies, name), "bind") and config is not Policy
-]
+CONFIGS: list[type[Any]] = sorted(
+    {config for spec in (PolicySpec, GuardSpec) for config in get_args(get_args(spec)[0])}, key=lambda one: one.__name__
+)
 every = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.__name__)
 
 
