@@ -35,7 +35,7 @@ export UV_HTTP_TIMEOUT ?= 120
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: docs notebooks notebooks-check gallery nightly facts help setup demo ranking figures test cases check lint types imports generated fresh format bench bench-sim real-parts crash-test docker-test up down clean
+.PHONY: docs notebooks notebooks-check gallery nightly facts help setup demo ranking figures test cases check lint types imports generated fresh format bench bench-sim real-parts crash-test docker-test up down clean screenshots footprint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,12 @@ figures: $(SYNCED) ## the pictures of the README, from runs in both worlds
 
 gallery: $(SYNCED) ## runs every experiment and rewrites docs/gallery.md with its pictures
 	$(BIN)/python -m simulations.gallery
+
+screenshots: $(SYNCED) ## pictures of the console for the documentation, in headless Chromium
+	$(BIN)/python -m tools.make_screenshots
+
+footprint: $(SYNCED) ## how long `stormlab up` takes to be ready, and how much memory the stack holds at rest
+	$(BIN)/python -m benchmarks.footprint
 
 nightly: $(SYNCED) ## theory against simulation with other seeds: make nightly SEEDS="7 8 9"
 	@set -e; for seed in $(SEEDS); do echo "== seed $$seed"; \

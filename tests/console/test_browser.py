@@ -12,18 +12,9 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from tests.conftest import find_program, skip_without
 from tests.console.test_stack import Up, eventually, up  # noqa: F401, the fixture
+from tools.browser import headless
 
 pytestmark = [pytest.mark.live, pytest.mark.real]
-_QUIET = (
-    "no-sandbox",
-    "disable-gpu",
-    "disable-quic",
-    "no-first-run",
-    "disable-background-networking",
-    "disable-component-update",
-    "disable-sync",
-    "disable-dev-shm-usage",
-)
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +24,7 @@ def page(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver
         skip_without(
             "chromium and chromedriver", remedy="run `make real-parts`, or install chromium and chromium-driver"
         )
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(browser)
-    for flag in (
-        "headless=new",
-        "window-size=1400,1300",
-        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
-        *_QUIET,
-    ):
-        options.add_argument(f"--{flag}")
-    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(driver)))
+    chrome = headless(browser, driver, profile=tmp_path_factory.mktemp("profile"), size=(1400, 1300))
     try:
         chrome.get(f"http://127.0.0.1:{up.base}/")
         yield chrome

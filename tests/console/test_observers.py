@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from stormlab.console import program, site
 from stormlab.console.observers import jaeger, prometheus, scrapes
 from stormlab.console.parts import Wanted
 from stormlab.console.program import Options
@@ -85,6 +86,15 @@ def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_demanded_and_missing_is_refused_with_the_remedy(options: Options, name: str) -> None:
     with pytest.raises(BadInput, match=f"{name} is neither on PATH nor in .tools/bin: run `make real-parts`"):
         options.wanted()
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_nothing_is_started_when_something_demanded_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(site.ENVIRONMENT, str(tmp_path / "stack.json"))
+    monkeypatch.setattr(program, "Parts", lambda *arguments: pytest.fail("parts were made"))
+    with pytest.raises(BadInput, match="jaeger is neither"):
+        program.up(Options(proxy="embedded", jaeger=True), say=lambda line: pytest.fail(line))
+    assert not (tmp_path / "stack.json").exists()
 
 
 @pytest.mark.usefixtures("nothing_installed")

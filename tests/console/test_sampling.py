@@ -43,6 +43,22 @@ def test_a_storm_shows_in_attempts_per_request() -> None:
     assert sample["faults"] == ["spike"]
 
 
+def test_what_a_load_generator_offers_is_what_is_due_not_what_has_ended() -> None:
+    caller, sampler = Caller(), Sampler()
+    due = Counter(names.LOAD_OFFERED, "-", ["service", "edge"], registry=caller.registry).labels("load", "web")
+    requests = caller.requests.labels("load", "web", "timeout")
+    attempts = caller.attempts.labels("load", "web", "timeout")
+    visitor = caller.requests.labels("gateway", "kv", "ok")
+    sampler.add(0.0, caller.page(), [])
+    due.inc(60)
+    requests.inc(7)
+    attempts.inc(240)
+    visitor.inc(5)
+    sampler.add(1.0, caller.page(), [])
+    (sample,) = sampler.samples
+    assert (sample["offered"], sample["attempts"], sample["goodput"]) == (65, 240, 5)
+
+
 def test_quantiles_are_of_the_last_second_alone() -> None:
     caller, sampler = Caller(), Sampler()
     caller.seconds.labels("gateway", "kv").observe(0.05)

@@ -17,7 +17,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from stormlab.live.actuator import Actuator
 from stormlab.live.ports import answers
+from stormlab.live.stack import Stack
+from stormlab.scenario import loader
 from tests.conftest import find_program, skip_without
 
 pytestmark = pytest.mark.live
@@ -145,12 +148,55 @@ def test_a_second_up_is_refused(up: Up) -> None:
     assert "a stack is up at" in second.stderr and "stormlab down" in second.stderr
 
 
+def test_the_numbers_of_a_stack_at_rest_are_in_order(up: Up) -> None:
+    """But for those of the machine: it may be busy with other tests."""
+
+    def off() -> set[str]:
+        done = up.run("doctor", "--json")
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        stack = next(index for index, one in enumerate(found) if one["name"] == "stack")
+        assert len(found[stack + 1 :]) >= 10
+        assert (done.returncode == 0) == all(one["ok"] for one in found[stack + 1 :])
+        return {one["name"] for one in found[stack + 1 :] if not one["ok"]} - {"latency", "memory", "last sample"}
+
+    eventually(lambda: not off(), 40)
+
+
+def test_a_toxic_shows_among_the_numbers(up: Up) -> None:
+    up.ask("/api/proxies/up-kv-0/toxics/latency", "PUT", {"latency": 1})
+    done = up.run("doctor")
+    up.ask("/api/proxies/up-kv-0/toxics/latency", "DELETE")
+    assert done.returncode == 1
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("off") and " proxies " in line]
+    assert "disturbed: up-kv-0; set the sliders" in line
+
+
+def test_a_run_that_ends_leaves_the_toxics_of_others_alone(up: Up, tmp_path: Path) -> None:
+    up.ask("/api/proxies/up-kv-0/toxics/latency", "PUT", {"latency": 1})
+    up.ask("/api/proxies/up-kv-1", "PUT", {"enabled": False})
+    slowed = 'faults=[{kind="latency", target="kv", at=5, for=5, latency=0.1}]'
+    scenario = loader.load("retry-storm", overrides=[slowed, "expect=[]"])
+    with Stack(scenario, seed=1, proxy=f"http://127.0.0.1:{up.base + 1}", folder=tmp_path) as stack:
+        actuator = Actuator(scenario, stack, seed=1, clock=lambda: 0.0)
+        actuator.begin(scenario.faults[0])
+        there = up.ask("/api/proxies")
+        assert [len(there[name]["toxics"]) for name in ("kv-0", "up-kv-0")] == [1, 1]
+        actuator.end_all()
+        assert up.ask("/api/proxies")["kv-0"]["toxics"] == []
+    after = up.ask("/api/proxies")
+    assert "kv-0" not in after and not after["up-kv-1"]["enabled"]
+    assert [one["name"] for one in after["up-kv-0"]["toxics"]] == ["latency"]
+    up.ask("/api/proxies/up-kv-0/toxics/latency", "DELETE")
+    up.ask("/api/proxies/up-kv-1", "PUT", {"enabled": True})
+
+
 @pytest.mark.real
 def test_every_scrape_page_satisfies_promtool(up: Up) -> None:
     promtool = find_program("promtool")
     if promtool is None:
         skip_without("promtool", remedy="run `make real-parts`, or `apt-get install prometheus`")
-    for port in [up.base, *(one["port"] for one in up.ask("/api/state")["targets"])]:
+    proxy = up.base + 1
+    for port in [up.base, proxy, *(one["port"] for one in up.ask("/api/state")["targets"])]:
         with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
             page = answer.read()
         done = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, check=False)
@@ -165,6 +211,20 @@ def test_a_taken_port_is_named_and_nothing_is_left(tmp_path: Path) -> None:
         done = stormlab("up", "--base-port", str(base), env=environment(tmp_path))
     assert done.returncode == 2
     assert f"port {base + 4};" in done.stderr
+    assert not [port for port in range(base, base + PORTS) if answers(port)]
+    assert not (tmp_path / "stack.json").exists()
+
+
+def test_a_part_that_does_not_start_takes_the_others_down(tmp_path: Path) -> None:
+    """Rules that Prometheus refuses: it ends, and says why."""
+    if find_program("prometheus") is None:
+        skip_without("prometheus", remedy="run `make real-parts`, or `apt-get install prometheus`")
+    rules, base = tmp_path / "rules.yml", block_of_ports()
+    rules.write_text("groups: nonsense")
+    words = ["--base-port", str(base), "--prometheus", "--no-jaeger", "--rules", str(rules)]
+    done = stormlab("up", *words, env=environment(tmp_path))
+    assert done.returncode not in (0, 2)
+    assert "prometheus" in done.stderr and "ready after" not in done.stdout
     assert not [port for port in range(base, base + PORTS) if answers(port)]
     assert not (tmp_path / "stack.json").exists()
 

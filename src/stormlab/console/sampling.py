@@ -1,7 +1,8 @@
 """One sample a second of everything the charts show, worked out of the scrape pages of all targets.
 
-``offered`` counts requests at the edges of callers where they are exposed, else at the services; ``attempts`` what
-arrives at the services; ``goodput`` what ended well. Rates are per second; latencies are quantiles of the last second.
+``offered`` counts what load generators say is due, and the requests that ended at the edges of other callers; where no
+caller tells, what arrives at the services. ``attempts`` and ``goodput`` (what ended well) are counted likewise. Rates
+are per second; latencies are quantiles of the last second.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from stormlab.telemetry import names
 MEMORY = 900
 Key: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
 Values: TypeAlias = dict[Key, float]
-_GATEWAY = "gateway"
+#: What the label `service` of callers says.
+_GATEWAY, _LOAD = "gateway", "load"
 
 
 def parse(text: str, target: str) -> Values:
@@ -53,7 +55,7 @@ class Sampler:
 
 def _sample(values: Values, grown: Values) -> dict[str, Any]:
     arrived = _sum(grown, names.REQUESTS, without=_GATEWAY)
-    requests = _sum(grown, names.EDGE_REQUESTS)
+    requests = _sum(grown, names.LOAD_OFFERED) + _sum(grown, names.EDGE_REQUESTS, without=_LOAD)
     edges = any(name == names.EDGE_REQUESTS for name, _ in values)
     offered = requests if edges else arrived
     attempts = _sum(grown, names.EDGE_ATTEMPTS) if edges else arrived
