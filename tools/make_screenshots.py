@@ -22,7 +22,7 @@ from stormlab.live.ports import HOST, answers
 from tools.browser import headless
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
-SIZE = (1500, 1250)
+SIZE = (1500, 1180)
 #: How long a picture may take to come about, in s.
 PATIENCE = 120.0
 _BLOCK = 15

@@ -11,7 +11,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.conftest import find_program, skip_without
-from tests.console.test_stack import Up, eventually, up  # noqa: F401, the fixture
+from tests.console.test_stack import Up, eventually, grafana, up  # noqa: F401, the fixtures
 from tools.browser import headless
 
 pytestmark = [pytest.mark.live, pytest.mark.real]

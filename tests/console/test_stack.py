@@ -10,7 +10,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -28,10 +30,38 @@ pytestmark = pytest.mark.live
 PORTS = 15
 
 
+class Grafana(ThreadingHTTPServer):
+    """Takes annotations as Grafana does, and remembers them."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Annotations)
+        self.written: list[tuple[str, str, Any]] = []
+
+
+class Annotations(BaseHTTPRequestHandler):
+    server: Grafana
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.written.append((self.command, self.path, body))
+        answer = json.dumps({"id": 7}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_PATCH = do_POST
+
+    def log_message(self, *arguments: object) -> None:
+        """Says nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Up:
     """A stack that is ready."""
 
+    grafana: Grafana
     process: subprocess.Popen[str]
     base: int
     env: dict[str, str]
@@ -73,14 +103,25 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def grafana() -> Iterator[Grafana]:
+    with Grafana() as server:
+        thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory, grafana: Grafana) -> Iterator[Up]:
     env, base = environment(tmp_path_factory.mktemp("stack")), block_of_ports()
+    env |= {"STORMLAB_GRAFANA_URL": f"http://127.0.0.1:{grafana.server_port}"}
     command = [sys.executable, "-m", "stormlab", "up", "--base-port", str(base), "--no-prometheus", "--no-jaeger"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("ready after"), line + process.stdout.read()
-        yield Up(process=process, base=base, env=env)
+        yield Up(process=process, base=base, env=env, grafana=grafana)
         process.terminate()
         process.wait(timeout=20)
     assert not [port for port in range(base, base + PORTS) if answers(port)]
@@ -118,7 +159,8 @@ def test_a_toxic_changes_the_latency_that_is_measured(up: Up) -> None:
     eventually(lambda: 0 < (up.ask("/api/samples")[-1]["p50"] or 0) < 0.2)
 
 
-def test_a_fault_is_a_metric_a_span_and_in_the_samples(up: Up) -> None:
+def test_a_fault_is_a_metric_a_span_an_annotation_and_in_the_samples(up: Up) -> None:
+    """Its log line is seen when the stack is down."""
     moment = {"fault": "spike", "kind": "load-spike", "target": "web"}
     up.ask("/api/moments", "POST", moment | {"phase": "begin"})
     line = 'stormlab_fault_active{fault="spike",kind="load-spike",service="web"}'
@@ -126,7 +168,14 @@ def test_a_fault_is_a_metric_a_span_and_in_the_samples(up: Up) -> None:
     eventually(lambda: up.ask("/api/samples")[-1]["faults"] == ["spike"])
     up.ask("/api/moments", "POST", moment | {"phase": "end"})
     assert f"{line} 0.0" in up.ask("/metrics")
-    assert len(up.ask("/api/traces?service=stormlab-faults")["data"]) == 2
+    begin, end = (one["spans"][0]["logs"][0] for one in up.ask("/api/traces?service=stormlab-faults")["data"][::-1])
+    assert [one["fields"][0]["value"] for one in (begin, end)] == ["load-spike on web: begin", "load-spike on web: end"]
+    eventually(lambda: len(up.grafana.written) == 2)
+    (_, made, what), (how, changed, until) = up.grafana.written
+    assert (made, how, changed) == ("/api/annotations", "PATCH", "/api/annotations/7")
+    assert what["tags"] == ["stormlab", "load-spike", "web"] and what["text"] == "spike (load-spike on web)"
+    assert [what["time"], until["timeEnd"]] == [one["timestamp"] // 1000 for one in (begin, end)]
+    assert up.ask("/api/state")["links"]["Grafana"] == f"http://127.0.0.1:{up.grafana.server_port}"
 
 
 def test_other_pages_may_not_drive_the_stack(up: Up) -> None:
@@ -239,3 +288,7 @@ def test_down_ends_the_stack(up: Up) -> None:
     assert (done.returncode, done.stdout) == (0, "the stack is down\n"), done.stderr
     assert up.process.wait(timeout=20) == 0
     assert not Path(up.env["STORMLAB_STATE"]).exists()
+    assert up.process.stdout is not None
+    logged = [json.loads(line) for line in up.process.stdout.read().splitlines() if line.startswith("{")]
+    faults = [(one["event"], one["fault"]) for one in logged if one["event"].startswith("fault")]
+    assert faults == [("fault begin", "spike"), ("fault end", "spike")]

@@ -32,7 +32,7 @@ def prometheus(binary: Path, *, root: Path, folder: Path, places: Ports, rules: 
         f"--storage.tsdb.path={folder / 'prometheus'}",
         f"--web.listen-address={HOST}:{places.prometheus}",
         "--enable-feature=exemplar-storage",
-        "--web.enable-lifecycle",
+        "--log.level=warn",
     ]
     return Observer(command=command, port=places.prometheus)
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stormlab.chaos.client import ProxySpec, ToxiproxyClient
-from stormlab.console.observers import Observer, jaeger, prometheus
+from stormlab.console.observers import jaeger, prometheus
 from stormlab.console.site import Ports
 from stormlab.live import checkout, http, ports
-from stormlab.live.children import Child
-from stormlab.live.stack import START_LIMIT
+from stormlab.live.children import START_LIMIT, Child
 
 #: What the visitor asks the key-value service for.
 KEY, VALUE = "/v1/hello", b"world"
@@ -63,14 +62,35 @@ class Parts:
     def __init__(self, places: Ports, folder: Path, wanted: Wanted) -> None:
         self._ports, self._folder, self._wanted, self._root = places, folder, wanted, checkout.root()
         self._children: list[Child] = []
+        self._observers: list[int] = []
         self.control = ToxiproxyClient(f"http://{ports.HOST}:{places.control}")
 
-    def start(self) -> None:
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
+    def launch(self) -> None:
+        """Starts every process, without waiting for any."""
+        self._start_proxy()
+        for service, numbers, _ in self._replicas():
+            for index, port in enumerate(numbers):
+                self._service(service, f"{service}-{index}", port)
+        self._service("gateway", "gateway", self._ports.gateway, {"UPSTREAMS_FILE": str(self._upstreams())})
+        self._observe()
+
+    def settle(self) -> None:
+        """Waits until all answer, and puts the proxies and the value that is asked for in place.
+
+        Raises:
+            StormlabError: one did not start.
+        """
+        self._wait(self._ports.control, ports.answers)
+        for service, numbers, proxied in self._replicas():
+            for index, (port, listen) in enumerate(zip(numbers, proxied, strict=True)):
+                here, there = f"{ports.HOST}:{listen}", f"{ports.HOST}:{port}"
+                self.control.create(ProxySpec(name=f"up-{service}-{index}", listen=here, upstream=there))
+        for port in [*self._ports.kv, *self._ports.fibonacci, self._ports.gateway]:
+            self._wait(port, http.alive)
+        for port in self._ports.kv:
+            http.exchange("PUT", port, KEY, VALUE)
+        for port in self._observers:
+            self._wait(port, ports.answers)
 
     def stop(self) -> None:
         for child in reversed(self._children):
@@ -118,39 +138,17 @@ class Parts:
         yield "kv", self._ports.kv, self._ports.kv_proxied
         yield "fibonacci", self._ports.fibonacci, self._ports.fibonacci_proxied
 
-    def _start(self) -> None:
-        """Everything at once; what needs another part waits for it, not for all."""
-        proxy = self._start_proxy()
-        for service, numbers, _ in self._replicas():
-            for index, port in enumerate(numbers):
-                self._service(service, f"{service}-{index}", port)
-        self._service("gateway", "gateway", self._ports.gateway, {"UPSTREAMS_FILE": str(self._upstreams())})
-        observers = self._observe()
-        proxy.wait_until(lambda: ports.answers(self._ports.control), seconds=START_LIMIT)
-        for service, numbers, proxied in self._replicas():
-            for index, (port, listen) in enumerate(zip(numbers, proxied, strict=True)):
-                here, there = f"{ports.HOST}:{listen}", f"{ports.HOST}:{port}"
-                self.control.create(ProxySpec(name=f"up-{service}-{index}", listen=here, upstream=there))
-        for port in [*self._ports.kv, *self._ports.fibonacci, self._ports.gateway]:
-            self._child(port).wait_until(lambda port=port: http.alive(port), seconds=START_LIMIT)  # type: ignore[misc]
-        for port in self._ports.kv:
-            http.exchange("PUT", port, KEY, VALUE)
-        for one in observers:
-            self._child(one.port).wait_until(
-                lambda port=one.port: ports.answers(port),  # type: ignore[misc]
-                seconds=START_LIMIT,
-            )
+    def _wait(self, port: int, ready: Callable[[int], bool]) -> None:
+        """Until the process that listens on ``port``, as its name says, is ready."""
+        (child,) = (one for one in self._children if one.name.endswith(f":{port}"))
+        child.wait_until(lambda: ready(port), seconds=START_LIMIT)
 
-    def _child(self, port: int) -> Child:
-        """The process that listens on ``port``, as its name says."""
-        return next(child for child in self._children if child.name.endswith(f":{port}"))
-
-    def _start_proxy(self) -> Child:
+    def _start_proxy(self) -> None:
         control = str(self._ports.control)
+        command = [sys.executable, "-m", "stormlab.chaos", "--port", control]
         if (binary := self._wanted.toxiproxy) is not None:
             command = [str(binary), "-host", ports.HOST, "-port", control, "-proxy-metrics", "-runtime-metrics"]
-            return self._spawn("proxy", command)
-        return self._spawn("proxy", [sys.executable, "-m", "stormlab.chaos", "--port", control])
+        self._spawn(f"proxy:{control}", command)
 
     def _service(self, service: str, name: str, port: int, more: Mapping[str, str] | None = None) -> None:
         endpoint = f"http://{ports.HOST}:{self._ports.console}"
@@ -181,7 +179,7 @@ class Parts:
         path.write_text(json.dumps(tree), encoding="utf-8")
         return path
 
-    def _observe(self) -> list[Observer]:
+    def _observe(self) -> None:
         """Starts Prometheus and Jaeger, those that are wanted."""
         root, folder, places, wanted = self._root, self._folder, self._ports, self._wanted
         found = {}
@@ -193,10 +191,8 @@ class Parts:
             found["jaeger"] = jaeger(wanted.jaeger, root=root, places=places)
         for name, one in found.items():
             self._spawn(f"{name}:{one.port}", one.command, one.env)
-        return list(found.values())
+        self._observers = [one.port for one in found.values()]
 
-    def _spawn(self, name: str, command: list[str], env: Mapping[str, str] | None = None) -> Child:
+    def _spawn(self, name: str, command: list[str], env: Mapping[str, str] | None = None) -> None:
         log = self._folder / f"{name.partition(':')[0]}.log"
-        child = Child(name, command, log=log, cwd=self._root, env=env or {})
-        self._children.append(child)
-        return child
+        self._children.append(Child(name, command, log=log, cwd=self._root, env=env or {}))

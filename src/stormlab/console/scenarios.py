@@ -10,7 +10,6 @@ from stormlab.errors import BadInput
 from stormlab.live import checkout
 from stormlab.live.children import Child
 from stormlab.live.herald import ENVIRONMENT
-from stormlab.scenario import loader
 
 
 class Runner:
@@ -25,6 +24,8 @@ class Runner:
     @staticmethod
     def catalogue() -> list[dict[str, Any]]:
         """Every scenario that can be read, with its variants."""
+        from stormlab.scenario import loader
+
         found = []
         for name, path in loader.catalogue().items():
             try:
@@ -36,6 +37,8 @@ class Runner:
 
     def start(self, name: str, variant: str) -> None:
         """Raises BadInput when one is under way, or there is no such scenario or variant."""
+        from stormlab.scenario import loader
+
         if self._child is not None and self._child.status is None:
             raise BadInput(f"{self._name} is under way; stop it first")
         loader.load(name, variant=variant)

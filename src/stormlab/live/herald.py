@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable, Mapping
 from queue import Queue
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from stormlab.errors import BadInput, StormlabError
 from stormlab.live import http
-from stormlab.live.stack import Process
-from stormlab.scenario.disturbances import Disturbance
+
+if TYPE_CHECKING:
+    from stormlab.live.stack import Process
+    from stormlab.scenario.disturbances import Disturbance
 
 #: Where the console is; unset: nobody is told.
 ENVIRONMENT = "STORMLAB_CONSOLE"

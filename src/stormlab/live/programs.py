@@ -21,6 +21,7 @@ PROGRAMS = {
 }
 #: The chaos proxies to choose from.
 PROXIES = ("auto", "embedded", "toxiproxy")
+_TOXIPROXY = "toxiproxy-server"
 _OTHER_NAMES = {"toxiproxy-server": ("toxiproxy",), "chromium": ("chromium-browser", "google-chrome")}
 _TOOLS = Path(__file__).resolve().parents[3] / ".tools" / "bin"
 
@@ -48,3 +49,22 @@ def required(name: str) -> Path:
     if found is None:
         raise BadInput(f"{name} is neither on PATH nor in .tools/bin: {PROGRAMS[name][1]}")
     return found
+
+
+def toxiproxy(kind: str) -> Path | None:
+    """The Toxiproxy to start, ``None`` for the embedded proxy.
+
+    Args:
+        kind: ``embedded``; ``toxiproxy``, on PATH or in ``.tools/bin``; ``auto``, a Toxiproxy if there is one on PATH.
+
+    Raises:
+        BadInput: it is none of these, or Toxiproxy is not there.
+    """
+    match kind:
+        case "embedded":
+            return None
+        case "auto":
+            return on_path(_TOXIPROXY)
+        case "toxiproxy":
+            return required(_TOXIPROXY)
+    raise BadInput(f"proxy: {kind!r} is none of {', '.join(PROXIES)} and no http:// address")

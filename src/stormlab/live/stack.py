@@ -19,19 +19,15 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from stormlab.chaos.client import ProxySpec, ToxiproxyClient
-from stormlab.errors import BadInput
 from stormlab.live import checkout, http, ports, programs
-from stormlab.live.children import Child
+from stormlab.live.children import START_LIMIT, Child
 from stormlab.scenario.model import Scenario, Service
 from stormlab.scenario.patterns import GuardSpec
 
-#: How long a part of the stack may take to come up, in s.
-START_LIMIT = 30.0
 #: What the load generator asks for.
 VALUE_PATH = "/v1/stormlab"
 VALUE = b"sixty-four bytes, which is what a small value usually amounts to."
 _GUARDS: TypeAdapter[tuple[GuardSpec, ...]] = TypeAdapter(tuple[GuardSpec, ...])
-TOXIPROXY = "toxiproxy-server"
 
 
 @dataclass(slots=True)
@@ -82,7 +78,7 @@ class Stack:
     """Started by ``with``; at the end of the block every process is gone, whatever happened inside.
 
     Args:
-        proxy: as :func:`toxiproxy` takes it, or the URL of a control API that is answering already.
+        proxy: as for :func:`stormlab.live.programs.toxiproxy`, or the URL of a control API that answers already.
         folder: where logs and data go.
     """
 
@@ -203,7 +199,7 @@ class Stack:
             self.control = ToxiproxyClient(self._proxy)
             self.proxy_kind = f"{self.control.version()} at {self._proxy}"
             return
-        binary = toxiproxy(self._proxy)
+        binary = programs.toxiproxy(self._proxy)
         (port,) = ports.free(1)
         command = (
             [str(binary), "-host", ports.HOST, "-port", str(port)]
@@ -238,22 +234,3 @@ def _processes(scenario: Scenario) -> list[Process]:
 
 def _tree(value: BaseModel, *, include: set[str] | None = None) -> dict[str, Any]:
     return value.model_dump(mode="json", by_alias=True, exclude_none=True, include=include)
-
-
-def toxiproxy(kind: str) -> Path | None:
-    """The Toxiproxy to start, ``None`` for the embedded proxy.
-
-    Args:
-        kind: ``embedded``; ``toxiproxy``, on PATH or in ``.tools/bin``; ``auto``, a Toxiproxy if there is one on PATH.
-
-    Raises:
-        BadInput: it is none of these, or Toxiproxy is not there.
-    """
-    match kind:
-        case "embedded":
-            return None
-        case "auto":
-            return programs.on_path(TOXIPROXY)
-        case "toxiproxy":
-            return programs.required(TOXIPROXY)
-    raise BadInput(f"proxy: {kind!r} is none of {', '.join(programs.PROXIES)} and no http:// address")

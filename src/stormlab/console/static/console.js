@@ -1,6 +1,6 @@
 "use strict";
 // The page polls once a second; everything it shows comes from the console's own interface on the same address.
-const SPAN = 180;
+const SPAN = 180, HEIGHT = 200;
 const SERIES = [
   { title: "Offered, attempts and goodput, per s", names: ["offered", "attempts", "goodput"], colours: ["#66708a", "#cc6677", "#117733"] },
   { title: "Attempts per request (1 is at rest)", names: ["amplification"], colours: ["#cc6677"] },
@@ -24,14 +24,15 @@ async function ask(path, method = "GET", body = undefined) {
 let samples = [];
 const charts = SERIES.map((one) => {
   const options = {
-    title: one.title, width: 400, height: 190, cursor: { sync: { key: "all" } },
+    title: one.title, width: 400, height: HEIGHT, cursor: { sync: { key: "all" } },
+    axes: [{ space: 90, values: (_, times) => times.map((t) => new Date(t * 1000).toLocaleTimeString("en-GB")) }, {}],
     scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1 || 1)] } },
-    series: [{}, ...one.names.map((label, i) => ({ label, stroke: one.colours[i], width: 2, points: { show: false },
+    series: [{ label: "at", value: (_, t) => t == null ? "" : new Date(t * 1000).toLocaleTimeString("en-GB") }, ...one.names.map((label, i) => ({ label, stroke: one.colours[i], width: 2, points: { show: false },
       value: (_, value) => value == null ? "–" : value.toFixed(value < 10 ? 2 : 0) }))],
     hooks: { drawClear: [shadeFaults] },
   };
   const chart = new uPlot(options, [[], ...one.names.map(() => [])], element("charts"));
-  new ResizeObserver(() => chart.setSize({ width: Math.max(200, chart.root.parentElement.clientWidth / columns() - 12), height: 190 }))
+  new ResizeObserver(() => chart.setSize({ width: Math.max(200, chart.root.parentElement.clientWidth / columns() - 12), height: HEIGHT }))
     .observe(element("charts"));
   return { ...one, chart };
 });
@@ -47,6 +48,7 @@ function draw() {
   const times = samples.map((one) => one.t);
   for (const { chart, names, scale = 1 } of charts) {
     chart.setData([times, ...names.map((name) => samples.map((one) => one[name] == null ? null : one[name] * scale))]);
+    if (chart.cursor.left < 0 || chart.cursor.idx == null) chart.setLegend({ idx: times.length - 1 });
   }
 }
 
@@ -122,7 +124,7 @@ async function showScenarios() {
   }
   const stop = make("button", "Stop the scenario");
   stop.onclick = () => ask("/api/scenarios", "DELETE").catch(complain);
-  element("scenarios").append(stop);
+  element("scenarios").prepend(stop);
 }
 
 async function showTraces() {
