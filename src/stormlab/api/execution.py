@@ -97,7 +97,7 @@ def _in_processes(jobs: Sequence[Job], workers: int, progress: Progress) -> Gene
     )
     shares = [0.0] * len(jobs)
     try:
-        with _interrupts_held():
+        with interrupts_held():
             futures = [pool.submit(_play_in_worker, index, job) for index, job in enumerate(jobs)]
         for future in futures:
             while not future.done():
@@ -111,7 +111,7 @@ def _in_processes(jobs: Sequence[Job], workers: int, progress: Progress) -> Gene
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
+def interrupts_held() -> Iterator[None]:
     """Ctrl-C waits until the end of the block, and never reaches a process that was started in it.
 
     A process inherits which signals are blocked, so there is no moment in which a worker that is still starting can be

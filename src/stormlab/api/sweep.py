@@ -9,19 +9,17 @@ Finished points are lines of ``points.jsonl``, so that a sweep that was killed g
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from multiprocessing.connection import wait
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from stormlab.api.places import in_processes, on_dask
 from stormlab.errors import BadInput
 from stormlab.scenario import loader
 from stormlab.scenario.model import Scenario
@@ -75,10 +73,15 @@ class Sweep:
     seeds: int
     engine: str
 
-    def at(self, column: int, row: int) -> Scenario:
-        """The scenario of one point; raises BadInput when a key or a value does not fit."""
+    def at(self, column: int, row: int, source: loader.Source | None = None) -> Scenario:
+        """The scenario of one point; raises BadInput when a key or a value does not fit.
+
+        Args:
+            source: the file, when it has been read already, perhaps on another machine.
+        """
         own = (f"{self.x.key}={self.x.values[column]}", f"{self.y.key}={self.y.values[row]}")
-        return loader.load(self.scenario, variant=self.variant, overrides=[*self.overrides, *own])
+        read = source or loader.read(self.scenario)
+        return loader.resolve(read, variant=self.variant, overrides=[*self.overrides, *own])
 
     @property
     def points(self) -> list[tuple[int, int]]:
@@ -108,9 +111,9 @@ def region(trigger: Counter[str], provoked: Counter[str]) -> str:
     return "vulnerable" if 2 * down > provoked.total() else "stable"
 
 
-def play_point(sweep: Sweep, column: int, row: int) -> dict[str, Any]:
+def play_point(sweep: Sweep, source: loader.Source, column: int, row: int) -> dict[str, Any]:
     """One finished point as it is written to ``points.jsonl``."""
-    scenario = sweep.at(column, row)
+    scenario = sweep.at(column, row, source)
     engine = sweep.engine
     if engine == "auto":
         engine = "simpy" if engines.objection(scenario) else "fast"
@@ -136,23 +139,32 @@ def play_point(sweep: Sweep, column: int, row: int) -> dict[str, Any]:
 
 
 def run_sweep(
-    sweep: Sweep, folder: Path, *, jobs: int = 1, heard: Callable[[dict[str, Any], int, int], None] | None = None
+    sweep: Sweep,
+    folder: Path,
+    *,
+    jobs: int = 1,
+    dask: str = "",
+    heard: Callable[[dict[str, Any], int, int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Every point, row by row; those that an earlier call has finished in ``folder`` are not played again.
 
     Args:
-        jobs: processes to play in.
+        jobs: processes of this machine to play in.
+        dask: the address of a Dask scheduler to play on instead, such as tcp://10.0.0.1:8786.
         heard: is told each point that has just been finished, how many are done, and how many there are.
 
     Raises:
         BadInput: a key or a value does not fit, or ``folder`` holds another sweep.
     """
+    source = loader.read(sweep.scenario)
     for corner in (sweep.points[0], sweep.points[-1]):
-        sweep.at(*corner)
+        sweep.at(*corner, source)
     done = _resumed(sweep, folder)
     missing = [point for point in sweep.points if point not in done]
+    play = partial(play_point, sweep, source)
+    played = on_dask(play, missing, address=dask) if dask else in_processes(play, missing, jobs=jobs)
     with (folder / "points.jsonl").open("a", encoding="utf-8") as file:
-        for result in _played(sweep, missing, jobs):
+        for result in played:
             file.write(json.dumps(result, ensure_ascii=False) + "\n")
             file.flush()
             done[result["column"], result["row"]] = result
@@ -167,7 +179,7 @@ def _resumed(sweep: Sweep, folder: Path) -> dict[tuple[int, int], dict[str, Any]
     text = json.dumps(asdict(sweep) | {"effective": loader.dump(sweep.at(0, 0))}, indent=2, ensure_ascii=False) + "\n"
     kept = folder / "sweep.json"
     if kept.exists() and kept.read_text(encoding="utf-8") != text:
-        raise BadInput(f"{folder}: holds another sweep; choose another --out")
+        raise BadInput(f"{folder}: holds another sweep; choose another --out, or replace it with --force")
     if not kept.exists() and any(folder.iterdir()):
         raise BadInput(f"{folder}: this folder is not empty and holds no sweep; choose another --out")
     part = folder / ".sweep.json.part"
@@ -182,26 +194,16 @@ def _resumed(sweep: Sweep, folder: Path) -> dict[tuple[int, int], dict[str, Any]
     return {(one["column"], one["row"]): one for one in results}
 
 
-def _played(sweep: Sweep, points: Sequence[tuple[int, int]], jobs: int) -> Iterator[dict[str, Any]]:
-    if min(jobs, len(points)) <= 1:
-        yield from (play_point(sweep, *point) for point in points)
+#: What a sweep writes to its folder.
+OURS = ("sweep.json", "points.jsonl", "map.csv", "map.png", ".sweep.json.part")
+
+
+def clear(folder: Path) -> None:
+    """Remove an earlier sweep from ``folder``; raises BadInput when there is anything else."""
+    if not folder.is_dir():
         return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(points)), mp_context=context, initializer=_follow_parent)
-    try:
-        futures = [pool.submit(play_point, sweep, *point) for point in points]
-        yield from (future.result() for future in as_completed(futures))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _follow_parent() -> None:
-    """End with the parent process, also when that is killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_after(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
+    others = sorted(path.name for path in folder.iterdir() if path.name not in OURS)
+    if others:
+        raise BadInput(f"{folder}: holds {others[0]!r}, which no sweep has written; move it away")
+    for name in OURS:
+        (folder / name).unlink(missing_ok=True)

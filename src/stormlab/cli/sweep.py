@@ -25,21 +25,33 @@ from stormlab.cli.completion import scenario_names, variant_names
 @click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many seeds per point.")
 @click.option("--engine", type=click.Choice(["auto", "simpy", "fast"]), default="auto", show_default=True)
 @click.option("--jobs", metavar="N", type=click.IntRange(min=1), default=os.cpu_count, help="Processes; every core.")
+@click.option("--dask", metavar="ADDRESS", default="", help="Play on a Dask cluster, such as tcp://10.0.0.1:8786.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the map; a sweep that was interrupted there goes on.",
 )
+@click.option("--force", is_flag=True, help="Begin again, also when another sweep is in that folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per point and line.")
-def sweep(*, scenario: str, x: str, y: str, out: Path | None, jobs: int, as_json: bool, **settings: Any) -> None:
+def sweep(
+    *,
+    scenario: str,
+    x: str,
+    y: str,
+    out: Path | None,
+    force: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
     """Vary two keys of SCENARIO and draw where it is stable, vulnerable and metastable.
 
     \b
     stormlab sweep retry-storm --x clients.web.arrivals.rate=10:110:21 --y faults.spike.factor=1:5:17
     """
     from stormlab.api import output
-    from stormlab.api.sweep import Axis, Sweep, run_sweep
+    from stormlab.api.sweep import Axis, Sweep, clear, run_sweep
 
+    where = {name: settings.pop(name) for name in ("jobs", "dask")}
     settings["overrides"] = tuple(settings["overrides"])
     chosen = Sweep(scenario=scenario, x=Axis.parse(x), y=Axis.parse(y), **settings)
     folder = out or output.default(chosen.at(0, 0).name, "sweep")
@@ -51,7 +63,13 @@ def sweep(*, scenario: str, x: str, y: str, out: Path | None, jobs: int, as_json
             said = time.monotonic()
             click.echo(f"{done} of {of} points", err=True)
 
-    results = run_sweep(chosen, folder, jobs=jobs, heard=heard)
+    if force:
+        clear(folder)
+    try:
+        results = run_sweep(chosen, folder, heard=heard, **where)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted; the same command with --out {folder} goes on where it was", err=True)
+        raise
     _write(chosen, results, folder)
     if as_json:
         for result in results:
