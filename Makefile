@@ -93,6 +93,10 @@ check: lint types imports fresh test ## everything that has to hold before a com
 cases: $(SYNCED) ## every case study over ten seeds
 	CASE_SEEDS=10 $(BIN)/pytest tests/case_studies $(PYTEST_ARGS)
 
+.PHONY: cases-figures
+cases-figures: $(SYNCED) ## the picture of every outage, ten seeds next to the record, into case_studies/*/incident.png
+	$(BIN)/python -m tools.generate_case_figures
+
 lint: $(SYNCED) ## ruff: rules and format; hadolint: the Dockerfile
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check

@@ -31,5 +31,8 @@ def test_the_page_tells_what_it_has_to(case: str) -> None:
     page = (FOLDER / case / "README.md").read_text(encoding="utf-8")
     for heading in ("What happened", "The loop", "The model", "Parameters", "Results", "prevented"):
         assert heading in page
+    assert "](incident.png)" in page, "show the picture of the incident; `make cases-figures` draws it"
+    assert (FOLDER / case / "incident.png").exists()
+    assert loader.load(FOLDER / case).timeline, "what is on record, when?"
     for variant in loader.read(FOLDER / case).variants:
         assert f"`{variant}`" in page

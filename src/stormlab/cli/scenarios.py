@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from stormlab.scenario.model import Expectation, Scenario
 
 
+#: The picture of a whole incident that stands next to the scenario of a case study; see ``make cases-figures``.
+FIGURE = "incident.png"
+
+
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per scenario and line.")
 def list_scenarios(*, as_json: bool) -> None:
@@ -61,8 +65,15 @@ def _portrait(source: Source, scenario: Scenario) -> Iterator[str]:
         yield from ("", "Expected:", *(f"  {_expectation(one)}" for one in scenario.expect))
     if source.variants:
         yield from ("", f"Variants: {', '.join(source.variants)}")
-    path = source.path.resolve()
-    yield f"File: {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}"
+    yield f"File: {_short(source.path)}"
+    if (figure := source.path.parent / FIGURE).exists():
+        yield f"Figure: {_short(figure)}"
+
+
+def _short(path: Path) -> Path:
+    """As seen from here, if it is below."""
+    path = path.resolve()
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _system(scenario: Scenario) -> Iterator[str]:
@@ -90,6 +101,8 @@ def _timeline(scenario: Scenario) -> Iterator[str]:
     for disturbance, role in sorted(moments, key=lambda moment: moment[0].at):
         until = min(disturbance.until, scenario.run.duration)
         yield f"  {disturbance.at:>6g} s … {until:>6g} s  {role}: {_disturbance(disturbance)}"
+    for moment in scenario.timeline:
+        yield f"  {moment.at:>6g} s             on record: {' '.join(filter(None, (moment.clock, moment.what)))}"
     yield f"  {0:>6g} s … {scenario.run.duration:>6g} s  the run; the first {scenario.run.warmup:g} s are warm-up"
 
 

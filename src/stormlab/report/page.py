@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from stormlab.report import divergence, figures, style
 from stormlab.report.findings import WORLDS, findings, headline, number, worlds
 from stormlab.report.glossary import GLOSSARY, MEASURES
+from stormlab.report.incident import incident_figure
 from stormlab.report.standing import standings
 from stormlab.report.template import render
 from stormlab.scenario import loader
@@ -63,6 +64,9 @@ def command(results: Sequence[Result]) -> str:
 
 
 def _figures(results: Sequence[Result]) -> Iterator[tuple[str, Figure]]:
+    incident = incident_figure(results)
+    if incident is not None:
+        yield "incident", incident
     yield "load", figures.load_figure(results)
     yield "latency", figures.latency_figure(results)
     yield "queue", figures.queue_figure(results)

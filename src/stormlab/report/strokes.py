@@ -19,7 +19,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from stormlab.report import style
-from stormlab.report.bands import Band, band, column
+from stormlab.report.bands import Band, Pick, band, column
 from stormlab.report.findings import number, worlds
 from stormlab.report.style import INK, Role
 from stormlab.scenario.result import Result
@@ -27,14 +27,17 @@ from stormlab.scenario.result import Result
 Entries: TypeAlias = "dict[str, Artist | tuple[Artist, ...]]"
 
 
-def draw(axes: Axes, results: Sequence[Result], role: Role, *, unit: str = "") -> tuple[float, str, str]:
+def draw(
+    axes: Axes, results: Sequence[Result], role: Role, *, unit: str = "", pick: Pick | None = None
+) -> tuple[float, str, str]:
     """Draw ``role`` in every world there is; returns what :func:`style.label_ends` needs.
 
-    The label gives the level of the last ten seconds in the first of the worlds, or no number when there is none.
+    ``pick`` makes the curve, instead of the column of that name. The label gives the level of the last ten seconds in
+    the first of the worlds, or no number when there is none.
     """
     label = (math.nan, role.label, role.colour)
     for world, members in worlds(results).items():
-        curve = band(members, column(role.column))
+        curve = band(members, pick or column(role.column))
         if not curve.known:
             continue
         (_dots if world == "live" else _line)(axes, curve, role)

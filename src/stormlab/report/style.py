@@ -174,7 +174,7 @@ def shade(axes: Axes, scenario: Scenario, *, named: bool = True) -> int:
             continue
         text = textwrap.shorten(one.label, 32, placeholder="…")
         lane = next((i for i, taken in enumerate(lanes) if taken <= one.at), len(lanes))
-        reach = max(end, one.at + len(text) * scenario.run.duration * 0.0095)
+        reach = max(end, one.at + len(text) * scenario.run.duration * 0.0108)
         lanes[lane : lane + 1] = [reach]
         axes.annotate(
             text,
