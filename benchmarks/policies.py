@@ -11,29 +11,39 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import pybreaker
 import stamina
 import tenacity
+from limits import RateLimitItemPerSecond
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
 from rich.console import Console
 from rich.table import Table
 
 from stormlab import Pipeline
 from stormlab.effects import Strategy
 from stormlab.policies import (
+    AdaptiveRate,
     AdaptiveThrottle,
     AimdLimit,
     BotocoreBudget,
+    BotocoreRetry,
     Bulkhead,
     CallerThrottle,
+    CheaperAnswer,
     CircuitBreaker,
     ConcurrencyShed,
     ConsecutiveBreaker,
     Deadline,
     Degrade,
     EnvoyBudget,
+    EnvoyThresholds,
     Fallback,
     FinagleBudget,
     GradientLimit,
     GrpcBudget,
+    GrpcHedge,
+    GrpcRetry,
     Hedge,
     Idempotent,
     Policy,
@@ -66,24 +76,30 @@ class Pooled:
 
 ALONE: list[Policy] = [
     Retry(),
+    GrpcRetry(),
+    BotocoreRetry(),
     RetryBudget(),
     RetryRatio(),
     FinagleBudget(),
     GrpcBudget(),
     BotocoreBudget(),
     EnvoyBudget(),
+    EnvoyThresholds(),
     RetryBreaker(),
     ConsecutiveBreaker(),
     CircuitBreaker(),
     AdaptiveThrottle(),
+    AdaptiveRate(),
     Bulkhead(),
     AimdLimit(),
     VegasLimit(),
     GradientLimit(),
     Fallback(),
+    CheaperAnswer(),
     Timeout(),
     Deadline(),
     Hedge(),
+    GrpcHedge(),
     CallerThrottle(rate=1e9),
     ConcurrencyShed(),
     QueueShed(),
@@ -105,6 +121,36 @@ async def with_asyncio_timeout() -> int:
         return await operation()
 
 
+def with_semaphore() -> Call:
+    places = asyncio.Semaphore(25)
+
+    async def call() -> int:
+        async with places:
+            return await operation()
+
+    return call
+
+
+def with_pybreaker() -> Call:
+    """``pybreaker`` guards what is not asynchronous: the call that makes the coroutine counts for the whole."""
+    breaker = pybreaker.CircuitBreaker(fail_max=5, reset_timeout=30)
+
+    async def call() -> int:
+        return await breaker.call(operation)
+
+    return call
+
+
+def with_limits() -> Call:
+    limiter, most = MovingWindowRateLimiter(MemoryStorage()), RateLimitItemPerSecond(10**9)
+
+    async def call() -> int:
+        assert await limiter.hit(most, "caller")
+        return await operation()
+
+    return call
+
+
 def rows() -> dict[str, Call]:
     usual: list[Policy] = [Retry(), RetryBudget(), Timeout()]
     pipelines = [Pipeline(policies, seed=1) for policies in ([], *([policy] for policy in ALONE), usual)]
@@ -112,6 +158,9 @@ def rows() -> dict[str, Call]:
         "bare await": operation,
         **{str(pipeline): guarded(pipeline) for pipeline in pipelines},
         "asyncio.timeout": with_asyncio_timeout,
+        "asyncio.Semaphore (bulkhead)": with_semaphore(),
+        "pybreaker (5 in a row)": with_pybreaker(),
+        "limits (moving window)": with_limits(),
         "tenacity (3 retries, jitter)": tenacity.retry(
             stop=tenacity.stop_after_attempt(4), wait=tenacity.wait_random_exponential(0.1, max=20)
         )(operation),
