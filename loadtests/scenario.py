@@ -7,6 +7,7 @@ from the intended start. What happened is written down request by request for th
 from __future__ import annotations
 
 import gc
+import json
 import os
 import time
 from array import array
@@ -30,6 +31,7 @@ from stormlab.policies import HealthCheck, Pool, Scope, compose
 from stormlab.scenario.arrivals import arrival_times, load_factor
 from stormlab.scenario.disturbances import Block, Change
 from stormlab.scenario.model import Client, Closed, Scenario
+from stormlab.scenario.recorder import ServiceLog
 from stormlab.scenario.requests import requests_of
 from stormlab.scenario.streams import stream
 
@@ -75,7 +77,8 @@ class Callee:
         description = SCENARIO.services[name]
         self.health = description.health
         self._replicas = [Connections(url) for url in urls]
-        self._path = path
+        self._path, self._moves = path, PLAN.moves(name)
+        self._log = ServiceLog()
         self._pool = Pool(
             len(urls),
             random=stream(PLAN.seed, "service", name, "balancing"),
@@ -84,7 +87,12 @@ class Callee:
             health=description.health,
             panic=description.panic,
             name=name,
+            listener=self._log.hears,
         )
+
+    def write(self) -> None:
+        """Leave for the runner who was out of rotation, and when."""
+        self._moves.write_text(json.dumps(self._log.moves), encoding="utf-8")
 
     def attempt(self, request: Request, clock: Callable[[], float]) -> Outcome:
         now, pool = clock(), self._pool
@@ -315,6 +323,8 @@ class Players:
     def finished(self, user: User) -> None:
         self._playing -= 1
         if self._playing == 0:
+            for callee in CALLEES.values():
+                callee.write()
             gevent.spawn(user.environment.runner.quit)
         gevent.sleep(3600)
 

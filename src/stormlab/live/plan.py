@@ -55,6 +55,10 @@ class Plan:
     def rows(self, client: str) -> Path:
         return Path(self.folder) / f"{client}.npz"
 
+    def moves(self, service: str) -> Path:
+        """Which replicas of ``service`` its callers took out of rotation, and when: rows of :class:`Move` as JSON."""
+        return Path(self.folder) / f"{service}.moves.json"
+
     def write(self) -> Path:
         path = Path(self.folder) / "plan.json"
         path.write_text(json.dumps(asdict(self)), encoding="utf-8")

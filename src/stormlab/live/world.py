@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import sys
 import tempfile
 import time
@@ -25,7 +26,7 @@ from stormlab.live.stack import Stack
 from stormlab.scenario import loader
 from stormlab.scenario.compression import compressed
 from stormlab.scenario.model import Scenario, Service
-from stormlab.scenario.recorder import Recorder, ServiceLog
+from stormlab.scenario.recorder import Move, Recorder, ServiceLog
 from stormlab.scenario.result import Dose, Result, conclude
 
 Progress: TypeAlias = Callable[[float], None]
@@ -99,6 +100,7 @@ class _LiveRun:
             finally:
                 self.herald.is_over()
             rows = {name: self._rows(plan, name, generator) for name in self.scenario.clients}
+            moves = {name: self._moves(plan, name) for name in plan.targets}
         facts = {
             "engine": "processes",
             "proxy": stack.proxy_kind,
@@ -108,7 +110,7 @@ class _LiveRun:
             "edges": traffic,
             "lateness_p99": max((_quantile(one.lateness(), 0.99) for one in rows.values()), default=0.0),
         }
-        return self._conclude(rows, metrics.readings, prober.probes, actuator, facts)
+        return self._conclude(rows, moves, metrics.readings, prober.probes, actuator, facts)
 
     def now(self) -> float:
         """Live s since the start of scenario time."""
@@ -178,9 +180,16 @@ class _LiveRun:
             dropped=rows.dropped,
         )
 
+    def _moves(self, plan: Plan, service: str) -> list[Move]:
+        """Which replicas the clients took out of rotation, and when in scenario s."""
+        path = plan.moves(service)
+        rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        return [Move(at * self.speed, *rest) for at, *rest in rows]
+
     def _conclude(
         self,
         rows: dict[str, Rows],
+        moves: dict[str, list[Move]],
         readings: Sequence[Reading],
         probes: Sequence[Probe],
         actuator: Actuator,
@@ -190,6 +199,9 @@ class _LiveRun:
         readings = [reading._replace(capacity=reading.capacity / self.speed) for reading in readings]
         probes = [_stretched(probe, self.speed) for probe in probes]
         recorder = _record(self.scenario, rows, readings)
+        for name, log in recorder.services.items():
+            log.condemnable &= name in moves
+            log.moves = moves.get(name, [])
         observed = doses(
             self.scenario, rows=rows, readings=readings, probes=probes, hits=actuator.hits, achieved=achieved
         )

@@ -9,7 +9,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from stormlab.events import Event, StateChanged
 from stormlab.outcome import Ending
+from stormlab.policies import HealthCheck, OutlierEjection
+from stormlab.policies.health_check import Condition
+from stormlab.policies.outlier import Place
 from stormlab.scenario.model import Scenario
 from stormlab.scenario.series import QUANTILES, Column, Series
 
@@ -19,6 +23,10 @@ SAMPLE = 2000
 _OK: Final = Ending.OK
 #: What happens at one moment belongs to the bin it happens in.
 _MOMENT = 1e-9
+
+#: Who takes replicas out of rotation, and what it is called when they are.
+_JUDGES = (OutlierEjection.kind, HealthCheck.kind)
+_OUT = (Place.EJECTED, Condition.UNHEALTHY)
 
 _FAILURES = [ending for ending in Ending if ending is not Ending.OK]
 
@@ -79,14 +87,32 @@ class ClientLog:
         self._seen += 1
 
 
+class Move(NamedTuple):
+    """At ``at`` s callers took ``replica`` out of rotation by ``policy``, or put it back."""
+
+    at: float
+    replica: str
+    policy: str
+    out: bool
+
+
+def move_of(event: Event) -> Move | None:
+    """What an event of a pool says about one replica; ``None`` for any other event."""
+    if isinstance(event, StateChanged) and event.policy in _JUDGES:
+        return Move(event.now, event.edge.rpartition("/")[2], event.policy, event.after in _OUT)
+    return None
+
+
 class ServiceLog:
     """One service's gauges at the end of each bin, and its cumulative counts at that moment."""
 
     GAUGES = ("queue", "busy", "capacity")
     COUNTS = ("completions", "rejected", "wasted")
-    __slots__ = ("lookups", "more", "rows", "sizes")
+    __slots__ = ("condemnable", "lookups", "more", "moves", "rows", "sizes")
 
-    def __init__(self) -> None:
+    def __init__(self, *, condemnable: bool = False) -> None:
+        self.condemnable = condemnable
+        self.moves: list[Move] = []
         self.more: dict[int, tuple[float, float]] = {}
         self.rows: dict[int, tuple[float, ...]] = {}
         self.lookups: dict[int, tuple[float, float]] = {}
@@ -110,6 +136,12 @@ class ServiceLog:
         """Requests that came since the start, and the share of the replicas in service, at the end of bin ``bin_``."""
         self.more[bin_] = (arrivals, in_service)
 
+    def hears(self, event: Event) -> None:
+        """A listener to the pool of the service."""
+        move = move_of(event)
+        if move is not None:
+            self.moves.append(move)
+
     def columns(self, bins: int) -> dict[str, Column]:
         width = len(self.GAUGES) + len(self.COUNTS)
         table = np.full((bins, width), np.nan)
@@ -121,7 +153,20 @@ class ServiceLog:
             name: np.diff(table[:, index], prepend=0.0)
             for index, name in enumerate(self.COUNTS, start=len(self.GAUGES))
         }
-        return gauges | counts | self._more(bins) | self._size(bins) | self._hit_ratio(bins)
+        return gauges | counts | self._more(bins) | self._size(bins) | self._hit_ratio(bins) | self._ejected(bins)
+
+    def _ejected(self, bins: int) -> dict[str, Column]:
+        """How many replicas its callers held for bad at the end of each bin; nothing where they judge none."""
+        if not self.condemnable:
+            return {}
+        moves = sorted(self.moves)
+        column, verdicts, next_ = np.zeros(bins), set[tuple[str, str]](), 0
+        for bin_ in range(bins):
+            while next_ < len(moves) and moves[next_].at <= bin_ + 1:
+                (verdicts.add if moves[next_].out else verdicts.discard)((moves[next_].replica, moves[next_].policy))
+                next_ += 1
+            column[bin_] = len({replica for replica, _ in verdicts})
+        return {"ejected": column}
 
     def _size(self, bins: int) -> dict[str, Column]:
         if not self.sizes:
@@ -167,7 +212,10 @@ class Recorder:
         self.bins = int(np.ceil(scenario.run.duration))
         counts = expected or {}
         self.clients = {name: ClientLog(name, self.bins + self.DRAIN, counts.get(name, 0)) for name in scenario.clients}
-        self.services = {name: ServiceLog() for name in scenario.services}
+        self.services = {
+            name: ServiceLog(condemnable=service.outlier is not None or service.health is not None)
+            for name, service in scenario.services.items()
+        }
 
     def series(self) -> Series:
         logs = list(self.clients.values())

@@ -172,6 +172,7 @@ class World:
             health=service.health,
             panic=service.panic,
             name=name,
+            listener=lambda event: self.recorder.services[name].hears(event),
         )
         pool.resize(service.replicas)
         return pool
