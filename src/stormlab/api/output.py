@@ -18,7 +18,7 @@ from stormlab.scenario.result import Result, write
 SUMMARY = "summary.json"
 
 _PAGES = ("report.html", "compare.html", "compare.json", "divergence.json", "plots")
-_OURS = ("sim-seed-*", "live-seed-*", ".*.part", *_PAGES, SUMMARY)
+_OURS = ("sim-seed-*", "live-seed-*", ".*.part", "hysteresis.*", *_PAGES, SUMMARY)
 
 
 def default(*words: str) -> Path:

@@ -14,6 +14,7 @@ from stormlab.cli.availability import availability
 from stormlab.cli.diff import diff
 from stormlab.cli.doctor import doctor
 from stormlab.cli.group import OUR_FAULT, StormlabGroup
+from stormlab.cli.hysteresis import hysteresis
 from stormlab.cli.lesson import lesson
 from stormlab.cli.parts import proxy, services
 from stormlab.cli.play import compare, run
@@ -40,6 +41,7 @@ for command in (
     run,
     compare,
     sweep,
+    hysteresis,
     diff,
     availability,
     up,
