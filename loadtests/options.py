@@ -89,6 +89,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "fill": ("yes", "no"),
     "rows": ("yes", "no"),
 }
+#: Variables that are named by others.
+_VARIABLES = {"trace_ratio": "OTEL_TRACES_SAMPLER_ARG"}
 #: Not in Locust's page, which has a picker of its own, or because changing them there would have no effect.
 _HEADLESS_ONLY = {"shape", "metrics_port", "trace_ratio"}
 
@@ -105,7 +107,7 @@ def add_options(parser: LocustArgumentParser) -> None:
             type=type(field.default),
             default=field.default,
             choices=_CHOICES.get(field.name),
-            env_var="STORMLAB_" + field.name.upper(),
+            env_var=_VARIABLES.get(field.name, "STORMLAB_" + field.name.upper()),
             help=_HELP[field.name],
             include_in_web_ui=field.name not in _HEADLESS_ONLY,
         )

@@ -16,6 +16,7 @@ from stormlab.cli.doctor import doctor
 from stormlab.cli.group import OUR_FAULT, StormlabGroup
 from stormlab.cli.hysteresis import hysteresis
 from stormlab.cli.lesson import lesson
+from stormlab.cli.load import load
 from stormlab.cli.parts import proxy, services
 from stormlab.cli.play import compare, run
 from stormlab.cli.scenarios import list_scenarios, show
@@ -43,6 +44,7 @@ for command in (
     sweep,
     hysteresis,
     diff,
+    load,
     availability,
     up,
     down,

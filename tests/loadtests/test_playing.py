@@ -1,0 +1,133 @@
+"""Load tests with real processes: many workers are one, one that dies is told of, a stall is measured as it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hdrh.histogram import HdrHistogram
+
+from tests.live.programs import alive, wait_for
+from tests.loadtests.playing import Loaded, Played, playing
+
+pytestmark = pytest.mark.live
+
+ONE, FOUR = "one", "four"
+#: When the server stalls after the first request, and for how long; how often requests come; in s.
+STALL_AT, STALL, EVERY, LENGTH = 1.5, 1.0, 0.01, 4.0
+
+
+class Split(NamedTuple):
+    runs: dict[str, Played]
+    servers: dict[str, Loaded]
+    killed: Played
+    victim: int
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
+    """The same load from one process and from four workers, and a third time from four of which one is killed."""
+    folder = tmp_path_factory.mktemp("split")
+    common = ["--fill", "no", "--keys", "50", "--seed", "7", "KvReader", "KvMixed"]
+    with playing() as (serve, play):
+        servers = {name: serve() for name in (ONE, FOUR, "killed")}
+        killed = play(
+            folder / "killed", "-H", servers["killed"].url, "-t", "8s", "--rate", "40", "--processes", "4", *common
+        )
+        wait_for(lambda: sum(servers["killed"].seen().values()) > 100, what="load on the server")
+        victim = children(killed.process.pid)[1]
+        os.kill(victim, signal.SIGKILL)
+        runs = {
+            name: play(folder / name, "-H", servers[name].url, "-t", "3s", "--rate", "60", *words, *common)
+            for name, words in ((ONE, []), (FOUR, ["--processes", "4"]))
+        }
+        yield Split(runs, servers, killed, victim)
+
+
+def test_four_workers_send_the_requests_of_one_at_the_same_times(split: Split) -> None:
+    assert [run.status() for run in split.runs.values()] == [0, 0], split.runs[FOUR].said()
+    rows = [run.rows() for run in split.runs.values()]
+    sent = [set(zip(*(one[name].tolist() for name in ("client", "number", "intended")), strict=True)) for one in rows]
+    assert len(sent[0]) == len(rows[0]["intended"]) > 100
+    assert sent[0] == sent[1]
+    asked = [{path: n for path, n in server.seen().items() if path != "GET /seen"} for server in split.servers.values()]
+    assert asked[0] == asked[1]
+    workers = split.runs[FOUR].results()["workers"]
+    assert len(workers) == 4 and all(0 < one["planned"] == one["reported"] for one in workers)
+
+
+def test_a_killed_worker_is_reported_and_the_run_ends_cleanly(split: Split) -> None:
+    members = children(split.killed.process.pid)
+    assert split.killed.status() == 3, split.killed.said()
+    results = split.killed.results()
+    (lost,) = [one for one in results["workers"] if one["lost"] is not None]
+    assert 0 < lost["reported"] < lost["planned"]
+    assert all(one["reported"] == one["planned"] for one in results["workers"] if one is not lost)
+    words = f"worker {lost['share'] + 1} of 4 was lost"
+    assert len(results["void"]) == 1 and words in results["void"][0] and words in split.killed.said()
+    assert f"{lost['reported']} of its {lost['planned']} requests were reported" in results["void"][0]
+    assert not any(alive(pid) for pid in members)
+
+
+class Stalled(NamedTuple):
+    open: Played
+    closed: Played
+
+
+@pytest.fixture(scope="module")
+def stalled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stalled]:
+    """A server that stands still for a while, loaded in both ways."""
+    folder = tmp_path_factory.mktemp("stalled")
+    common = ["-t", f"{LENGTH:g}s", "--fill", "no", "KvReader"]
+    with playing() as (serve, play):
+        servers = [serve(stall_at=STALL_AT, stall_for=STALL) for _ in range(2)]
+        rate = ["--rate", str(1 / EVERY), "--arrivals", "paced"]
+        open_ = play(folder / "open", "-H", servers[0].url, *rate, *common)
+        closed = play(
+            folder / "closed", "-H", servers[1].url, "--loop", "closed", "-u", "1", "--think-time", str(EVERY), *common
+        )
+        assert [open_.status(), closed.status()] == [0, 0]
+        yield Stalled(open_, closed)
+
+
+def test_an_open_loop_measures_the_stall_as_everybody_met_it(stalled: Stalled) -> None:
+    """Of LENGTH ÷ EVERY requests those due in the stall wait for what is left of it, uniformly between 0 and all."""
+    latency = stalled.open.results()["total"]["latency"]
+    share = STALL / LENGTH
+    for label, q in (("p90", 0.9), ("p95", 0.95), ("p99", 0.99)):
+        assert latency[label] == pytest.approx(STALL * (1 - (1 - q) / share), abs=0.1), label
+    assert latency["max"] == pytest.approx(STALL, abs=0.1)
+
+
+def test_a_closed_loop_omits_nearly_all_of_it(stalled: Stalled) -> None:
+    """The one user waits through the stall once; correcting for the requests that should have come shows it again."""
+    latency = stalled.closed.results()["total"]["latency"]
+    assert latency["max"] == pytest.approx(STALL, abs=0.1)
+    assert latency["p99"] < STALL / 5
+    corrected = corrected_for_omission(stalled.closed.rows(), EVERY)
+    measured = stalled.open.results()["total"]["latency"]["p95"]
+    assert corrected.get_value_at_percentile(95) / 1e6 == pytest.approx(measured, abs=0.15)
+
+
+def test_an_open_loop_keeps_its_schedule_whatever_the_server_does(stalled: Stalled) -> None:
+    results = stalled.open.results()
+    assert results["offered_ratio"] >= 0.99
+    sent = np.floor(stalled.open.rows()["sent"])
+    assert np.bincount(sent.astype(int))[: int(LENGTH)].tolist() == pytest.approx([1 / EVERY] * int(LENGTH), rel=0.05)
+
+
+def corrected_for_omission(rows: dict[str, np.ndarray[Any, Any]], every: float) -> HdrHistogram:
+    """HdrHistogram's own correction: a value longer than the interval stands for those that were not measured."""
+    histogram = HdrHistogram(1, 3_600_000_000, 3)
+    for seconds in (rows["ended"] - rows["intended"]).tolist():
+        histogram.record_corrected_value(int(seconds * 1e6), int(every * 1e6))
+    return histogram
