@@ -19,7 +19,6 @@ from loadtests.journal import Rows
 from loadtests.plan import Job
 from loadtests.tally import QUANTILES, ClientTally, Tally, label_of
 from stormlab.errors import BadInput
-from stormlab.report.load_page import write_page
 from stormlab.scenario import loader
 from stormlab.scenario.arrivals import arrival_times
 from stormlab.scenario.model import Closed
@@ -235,6 +234,8 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
 
 def write(outcome: Outcome, folder: Path) -> Path:
     """Write the results into ``folder``; the path of the page among them."""
+    from stormlab.report.load_page import write_page  # what draws takes as long to import as all the rest
+
     folder.mkdir(parents=True, exist_ok=True)
     plain = as_json(outcome)
     series = [outcome.tally.seconds.row(second) for second in range(outcome.tally.seconds.last + 1)]

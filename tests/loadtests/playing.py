@@ -15,7 +15,12 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
-LOCUST = [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py"]
+LOCUST = [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--only-summary"]
+STORMLAB = [sys.executable, "-m", "stormlab", "load"]
+
+
+#: What is not void on a busy machine; a test that is about being late says so itself.
+LATE = "5"
 
 
 class Loaded:
@@ -49,10 +54,9 @@ class Played:
         self.folder = folder
         folder.mkdir()
         self.output = (folder / "output").open("w+")
-        command = [*LOCUST, "--headless", "--only-summary", "--out", str(folder), "--rows", "yes", *words]
-        # what is not void on a busy machine, unless a test is about that
+        command = STORMLAB if "--workers" in words else LOCUST
         self.process = subprocess.Popen(
-            [*command[:6], *(["--late", "5"] if "--late" not in words else []), *command[6:]],
+            [*command, "--out", str(folder), "--rows", "yes", "--late", LATE, *words],
             cwd=ROOT,
             env=os.environ | environment,
             stdin=subprocess.DEVNULL,
@@ -60,7 +64,7 @@ class Played:
             stderr=subprocess.STDOUT,
         )
 
-    def status(self, seconds: float = 60.0) -> int:
+    def status(self, seconds: float = 120.0) -> int:
         """Waits for its end."""
         return self.process.wait(timeout=seconds)
 
@@ -77,7 +81,7 @@ class Played:
 
     def end(self) -> None:
         if self.process.poll() is None:
-            self.process.kill()
+            self.process.terminate()
             self.process.wait()
         self.output.close()
 

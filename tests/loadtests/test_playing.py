@@ -29,8 +29,10 @@ class Split(NamedTuple):
     victim: int
 
 
-def children(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def workers(pid: int) -> list[int]:
+    """The workers that a load test started."""
+    found = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [one for one in found if b"--worker\0" in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +43,14 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
     with playing() as (serve, play):
         servers = {name: serve() for name in (ONE, FOUR, "killed")}
         killed = play(
-            folder / "killed", "-H", servers["killed"].url, "-t", "8s", "--rate", "40", "--processes", "4", *common
+            folder / "killed", "-H", servers["killed"].url, "-t", "8s", "--rate", "40", "--workers", "4", *common
         )
-        wait_for(lambda: sum(servers["killed"].seen().values()) > 100, what="load on the server")
-        victim = children(killed.process.pid)[1]
+        wait_for(lambda: sum(servers["killed"].seen().values()) > 100, seconds=90.0, what="load on the server")
+        victim = workers(killed.process.pid)[1]
         os.kill(victim, signal.SIGKILL)
         runs = {
             name: play(folder / name, "-H", servers[name].url, "-t", "3s", "--rate", "60", *words, *common)
-            for name, words in ((ONE, []), (FOUR, ["--processes", "4"]))
+            for name, words in ((ONE, []), (FOUR, ["--workers", "4"]))
         }
         yield Split(runs, servers, killed, victim)
 
@@ -66,7 +68,7 @@ def test_four_workers_send_the_requests_of_one_at_the_same_times(split: Split) -
 
 
 def test_a_killed_worker_is_reported_and_the_run_ends_cleanly(split: Split) -> None:
-    members = children(split.killed.process.pid)
+    members = workers(split.killed.process.pid)
     assert split.killed.status() == 3, split.killed.said()
     results = split.killed.results()
     (lost,) = [one for one in results["workers"] if one["lost"] is not None]

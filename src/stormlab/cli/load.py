@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 import click
 
 
@@ -32,13 +29,8 @@ def load(*, workers: int, page: bool, arguments: tuple[str, ...]) -> None:
     stormlab load --page
     stormlab load --help-locust
     """
-    from stormlab.live import checkout
+    from stormlab.live.load import play
 
-    checkout.require_extras()
-    root = checkout.root()
     words = ["--help" if word == "--help-locust" else word for word in arguments]
     ways = ["--web-host", "127.0.0.1"] if page else ["--headless", "--only-summary"]
-    ways += ["--processes", str(workers)] if workers > 1 else []
-    command = [sys.executable, "-m", "locust", "-f", str(root / "loadtests" / "locustfile.py"), *ways, *words]
-    paths = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
-    os.execve(sys.executable, command, os.environ | {"PYTHONPATH": paths})
+    click.get_current_context().exit(play([*ways, *words], workers=workers))
