@@ -35,7 +35,7 @@ export UV_HTTP_TIMEOUT ?= 120
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: docs notebooks notebooks-check gallery nightly facts help setup demo ranking figures test cases check lint types imports generated fresh format bench bench-sim real-parts crash-test docker-test up down clean screenshots footprint
+.PHONY: docs notebooks notebooks-check gallery nightly facts help setup demo ranking figures test cases check lint types imports generated fresh format bench bench-sim real-parts crash-test docker-test up down clean screenshots footprint load-pictures
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,10 @@ screenshots: $(SYNCED) ## pictures of the console for the documentation, in head
 
 footprint: $(SYNCED) ## how long `stormlab up` takes to be ready, and how much memory the stack holds at rest
 	$(BIN)/python -m benchmarks.footprint
+
+load-pictures: $(SYNCED) ## the pictures of docs/load-testing.md: Locust's page, and open against closed loops
+	$(BIN)/python -m tools.locust_page
+	$(BIN)/python -m loadtests.loops --out docs/images
 
 nightly: $(SYNCED) ## theory against simulation with other seeds: make nightly SEEDS="7 8 9"
 	@set -e; for seed in $(SEEDS); do echo "== seed $$seed"; \
