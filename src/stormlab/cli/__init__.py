@@ -20,6 +20,7 @@ from stormlab.cli.load import load
 from stormlab.cli.parts import proxy, services
 from stormlab.cli.play import compare, run
 from stormlab.cli.scenarios import list_scenarios, show
+from stormlab.cli.seeds import seeds
 from stormlab.cli.stack import down, up
 from stormlab.cli.sweep import sweep
 
@@ -43,6 +44,7 @@ for command in (
     compare,
     sweep,
     hysteresis,
+    seeds,
     diff,
     load,
     availability,

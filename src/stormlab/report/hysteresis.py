@@ -16,11 +16,10 @@ def loop(title: str, loads: Sequence[float], up: Sequence[float], down: Sequence
     (axes,) = figure.axes
     for shares, colour, marker in ((up, style.BLUE, ">"), (down, style.VERMILLION, "<")):
         axes.plot(loads, [100 * share for share in shares], color=colour, marker=marker, markersize=8, linewidth=2)
-    apart = max(range(len(loads)), key=lambda level: up[level] - down[level])
-    for text, share, colour, above in (
-        ("load rising", up, style.BLUE, -1),
-        ("load falling", down, style.VERMILLION, 1),
-    ):
+    gaps = [high - low for high, low in zip(up, down, strict=True)]
+    widest = [level for level, gap in enumerate(gaps) if gap >= max(gaps) - 0.05]
+    apart = widest[len(widest) // 2]
+    for text, share, colour, above in (("rising", up, style.BLUE, -1), ("falling", down, style.VERMILLION, 1)):
         axes.annotate(
             f"load {text}",
             (loads[apart], 100 * share[apart]),
