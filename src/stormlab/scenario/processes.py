@@ -19,9 +19,9 @@ class Startup(Strict):
     ``requests`` answers from service ``source``, one after the other, each within ``timeout`` s.
 
     After a failure it starts over, later by ``backoff``. At most ``rate`` replicas per s may begin, or begin again;
-    the others wait for their turn. Whoever begins while ``limit`` others are under way comes up broken: it is there
-    and answers every request, and every health check, with an error. Replicas that are there from the beginning have
-    all of that behind them.
+    the others wait for their turn. When more than ``limit`` are under way at once, all of them come up broken: they
+    are there and answer every request, and every health check, with an error. Replicas that are there from the
+    beginning have all of that behind them.
     """
 
     seconds: Seconds = 0.0

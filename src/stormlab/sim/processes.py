@@ -31,6 +31,7 @@ class Processes:
         self._crash = description.crash
         self.turns = Turns(env, description.startup.rate if description.startup else None)
         self.started: list[Callable[[Replica], None]] = []
+        self.under_way: set[_Process] = set()
         self.left: Callable[[Replica], None] = _nothing
         self._of = {id(one): _Process(self, env, one, description.startup, random) for one in replicas}
 
@@ -105,7 +106,7 @@ class _Process:
         self._turns = fleet.turns
         self.source: Endpoint | None = None
         self._limit = self._startup.limit
-        self._broken = False
+        self.broken = False
         self._random = random
         self._strategy: Strategy = Timeout(seconds=self._startup.timeout).bind(call_once, Scope(random=random))
         self._delays: Iterator[float] = iter(())
@@ -119,7 +120,7 @@ class _Process:
         self._held = held
         self._starting = False
         self._turns.leave(self._begin)
-        self._turns.under_way.discard(id(self))
+        self._fleet.under_way.discard(self)
         if self._replica.unfit is BROKEN:
             self._replica.unfit = None
         if self._timer is not None:
@@ -139,16 +140,17 @@ class _Process:
         if self._starting or self._replica.up:
             return
         self._starting = True
-        self._broken = False
+        self.broken = False
         self._delays = self._startup.backoff.delays(self._random)
         self._turns.wait(self._begin)
 
     def _begin(self) -> None:
         self._answers = 0
-        under_way = self._turns.under_way
-        if id(self) not in under_way:
-            self._broken = self._limit is not None and len(under_way) >= self._limit
-            under_way.add(id(self))
+        under_way = self._fleet.under_way
+        under_way.add(self)
+        if self._limit is not None and len(under_way) > self._limit:
+            for process in under_way:
+                process.broken = True
         if self._startup.seconds:
             self._later(self._startup.seconds, self._ask)
         else:
@@ -174,9 +176,9 @@ class _Process:
 
     def _ready(self) -> None:
         self._starting = False
-        self._turns.under_way.discard(id(self))
+        self._fleet.under_way.discard(self)
         self._replica.start()
-        if self._broken:
+        if self.broken:
             self._replica.unfit = BROKEN
         for hear in self._fleet.started:
             hear(self._replica)

@@ -12,16 +12,12 @@ from stormlab.drivers.sim import Timer
 
 
 class Turns:
-    """Lets ``rate`` waiting actions per s begin, in the order they came; all at once when there is no rate.
-
-    ``under_way`` are those that have begun and are not done.
-    """
+    """Lets ``rate`` waiting actions per s begin, in the order they came; all at once when there is no rate."""
 
     def __init__(self, env: simpy.Environment, rate: float | None) -> None:
         self._env = env
         self._rate = rate
         self._waiting: deque[Callable[[], None]] = deque()
-        self.under_way: set[int] = set()
         self._free_at = 0.0
         self._timer: Timer | None = None
 
