@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +62,25 @@ def test_ten_thousand_callers_stay_within_the_bound() -> None:
             buckets.take(turn * 0.1, f"caller-{caller}")
             assert len(buckets) <= 1000
     assert len(buckets) == 1000
+
+
+def test_a_hundred_thousand_callers_take_no_more_memory_than_the_ten_thousand_that_are_remembered() -> None:
+    """The bound in bytes: some 190 for each remembered caller, its name of 13 letters included; none for the others."""
+    tracemalloc.start()
+    try:
+        buckets = Buckets(rate=1, burst=2, callers=10_000)
+        for caller in range(10_000):
+            buckets.take(0.0, f"caller-{caller:06d}")
+        full, _ = tracemalloc.get_traced_memory()
+        for caller in range(10_000, 100_000):
+            buckets.take(0.0, f"caller-{caller:06d}")
+        now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(buckets) == 10_000
+    assert full < 10_000 * 250
+    assert now < 10_000 * 250
+    assert peak < 10_000 * 350
 
 
 def test_who_keeps_asking_is_remembered_and_who_is_forgotten_starts_anew() -> None:
