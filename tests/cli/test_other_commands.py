@@ -43,6 +43,10 @@ def test_show_tells_policies_timeline_expectations_and_where_the_file_is(call: C
     assert "10 s …     12 s  fault: spike: load-spike on web (factor 2" in told
     assert "copes: unaffected or recovered" in told
     assert "Variants: calm, hopeless" in told
+    assert "Plays in simulation and live: " in told
+    crashing = scenario.with_name("crashing.toml")
+    crashing.write_text(scenario.read_text().replace("workers = 10", "workers = 10\ncrash = { load = 20 }"))
+    assert "Plays in simulation only: services.kv.crash: simulated only so far" in call("show", crashing).stdout
     assert "small.toml" in told
     assert "is down: collapsed" in call("show", scenario, "--variant", "hopeless").stdout
 

@@ -8,7 +8,7 @@ import pytest
 
 from stormlab import sim
 from stormlab.errors import BadInput
-from stormlab.live.actuator import refuse_what_cannot_be_done
+from stormlab.live.possible import refuse_what_cannot_be_done
 from stormlab.scenario.measures import of_service
 from stormlab.scenario.model import Scenario
 from stormlab.scenario.result import Result

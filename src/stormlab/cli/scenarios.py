@@ -63,6 +63,7 @@ def _portrait(source: Source, scenario: Scenario) -> Iterator[str]:
     yield from ("", *_system(scenario), "", *_timeline(scenario))
     if scenario.expect:
         yield from ("", "Expected:", *(f"  {_expectation(one)}" for one in scenario.expect))
+    yield from ("", _worlds(scenario))
     if source.variants:
         yield from ("", f"Variants: {', '.join(source.variants)}")
     yield f"File: {_short(source.path)}"
@@ -74,6 +75,16 @@ def _short(path: Path) -> Path:
     """As seen from here, if it is below."""
     path = path.resolve()
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _worlds(scenario: Scenario) -> str:
+    """Whether it plays on real processes too, and for how long; or what in it does not."""
+    from stormlab.live.possible import obstacles
+
+    if against := [str(one) for one in obstacles(scenario)]:
+        return f"Plays in simulation only: {'; '.join(against)}"
+    seconds, speed = scenario.run.duration / scenario.run.live_speed, scenario.run.live_speed
+    return f"Plays in simulation and live: {seconds:,.0f} s of real time (run.live_speed = {speed:g})"
 
 
 def _system(scenario: Scenario) -> Iterator[str]:

@@ -6,10 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 
-from stormlab.errors import BadInput
 from stormlab.live import http
 from stormlab.live.operators import Operators
-from stormlab.live.stack import VALUE_PATH, Process, Replica, Stack, together
+from stormlab.live.stack import VALUE_PATH, Process, Replica, Stack
 from stormlab.live.toxics import toxic_of
 from stormlab.scenario.disturbances import (
     Block,
@@ -20,15 +19,10 @@ from stormlab.scenario.disturbances import (
     Flush,
     Invalidate,
     Isolate,
-    Misjudge,
     Pause,
-    Poison,
     Purge,
-    Repair,
     RequestDelay,
     RequestErrors,
-    Restart,
-    Stall,
     Stop,
     Toxic,
 )
@@ -37,8 +31,6 @@ from stormlab.scenario.streams import stream
 
 #: What a name in the path of a command is better without.
 _UNSAFE = re.compile("[^A-Za-z0-9.-]+")
-#: More processes of services than this are refused.
-MOST_PROCESSES = 64
 
 
 class Actuator:
@@ -228,57 +220,6 @@ def _freeze(process: Process, *, starting: bool) -> None:
 def _kill(process: Process) -> None:
     assert process.child is not None
     process.child.kill()
-
-
-#: What a service may have that live services do not do.
-_SIMULATED_ONLY = ("startup", "crash", "peers", "autoscale", "record", "checkers")
-_SIMULATED_DISTURBANCES = (Poison, Restart, Misjudge, Stall, Repair)
-
-
-def refuse_what_cannot_be_done(scenario: Scenario) -> None:
-    """Raises BadInput for what only the simulated world can do, with what to do instead."""
-    for name, service in scenario.services.items():
-        for key in _SIMULATED_ONLY:
-            if getattr(service, key):
-                raise BadInput(f"services.{name}.{key}: simulated only so far; run it without --live")
-        if service.lease is not None and (service.lease.work != 1 or service.lease.rate is not None):
-            raise BadInput(f"services.{name}.lease: work and rate are simulated only so far; run it without --live")
-        for index, call in enumerate(service.calls):
-            if call.buffer is not None:
-                raise BadInput(f"services.{name}.calls.{index}.buffer: simulated only so far; run it without --live")
-    for disturbance in _all(scenario):
-        if isinstance(disturbance, Change):
-            _refuse_change(scenario, disturbance)
-        if isinstance(disturbance, Capacity) and disturbance.replicas is not None:
-            raise BadInput(f"{disturbance.label}: the number of replicas is fixed in a live run; run it without --live")
-        if isinstance(disturbance, _SIMULATED_DISTURBANCES):
-            raise BadInput(f"{disturbance.label}: simulated only so far; run it without --live")
-    count = sum(1 if together(service) else service.replicas for service in scenario.services.values())
-    if count > MOST_PROCESSES:
-        raise BadInput(
-            f"services: {count} replicas would be as many processes, more than the {MOST_PROCESSES} of a live run; set "
-            "replicas lower, or run it without --live"
-        )
-    for disturbance in _all(scenario):
-        replica = getattr(disturbance, "replica", None)
-        if replica is None or scenario.services[disturbance.target].replicas == 1:
-            continue
-        if together(scenario.services[disturbance.target]):
-            raise BadInput(
-                f"{disturbance.label}: the replicas of {disturbance.target!r} share a cache, leases or versions, and "
-                "run as one live process; remove replica, or run it without --live"
-            )
-
-
-def _refuse_change(scenario: Scenario, change: Change) -> None:
-    changed = scenario.changed(change)
-    for name, service in scenario.services.items():
-        numbers = {"workers": service.workers, "queue": service.queue}
-        if changed.services[name].model_copy(update=numbers) != service:
-            raise BadInput(
-                f"{change.label}: in a live run a change can set workers and queue.limit of a service, and policies of "
-                f"a client; other keys of services.{name} are simulated only"
-            )
 
 
 def _all(scenario: Scenario) -> tuple[Disturbance, ...]:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, TypeAdapter
 from stormlab.chaos.client import ProxySpec, ToxiproxyClient
 from stormlab.live import checkout, http, ports, programs
 from stormlab.live.children import START_LIMIT, Child
+from stormlab.live.possible import asks_others, together
 from stormlab.scenario.model import Scenario, Service
 from stormlab.scenario.patterns import GuardSpec
 
@@ -64,16 +65,6 @@ class Process:
         return self.replicas[0].port
 
 
-def asks_others(service: Service) -> bool:
-    """Whether the service needs a node to be played."""
-    return bool(service.calls) or service.lease is not None or service.optimistic
-
-
-def together(service: Service) -> bool:
-    """Whether the replicas of the service share something, and therefore a process."""
-    return service.lease is not None or service.optimistic or any(call.cache for call in service.calls)
-
-
 class Stack:
     """Started by ``with``; at the end of the block every process is gone, whatever happened inside.
 
@@ -97,16 +88,22 @@ class Stack:
     def __enter__(self) -> Stack:
         try:
             self._start_proxy()
-            for process in self.processes:
-                self.start(process)
-            for process in self.processes:
-                self._wait(process)
-                for replica in process.replicas:
-                    self._publish(replica)
+            leased = [one for one in self.processes if self._scenario.services[one.service].lease is not None]
+            self._bring_up([one for one in self.processes if one not in leased])
+            self._bring_up(leased)
         except BaseException:
             self._end()
             raise
         return self
+
+    def _bring_up(self, processes: list[Process]) -> None:
+        """Start these; those that need a lease come last, when there is somebody to ask."""
+        for process in processes:
+            self.start(process)
+        for process in processes:
+            self._wait(process)
+            for replica in process.replicas:
+                self._publish(replica)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._end()

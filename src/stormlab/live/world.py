@@ -16,12 +16,13 @@ import numpy as np
 
 from stormlab.errors import StormlabError
 from stormlab.live import checkout, ports
-from stormlab.live.actuator import Actuator, refuse_what_cannot_be_done
+from stormlab.live.actuator import Actuator
 from stormlab.live.children import START_LIMIT, Child, terminable
 from stormlab.live.doses import doses
 from stormlab.live.herald import Herald, also
 from stormlab.live.observers import Metrics, Probe, Prober, Reading, Watcher, edges, every_bin
 from stormlab.live.plan import ENDINGS, ENVIRONMENT, Plan, Rows, announce
+from stormlab.live.possible import refuse_what_cannot_be_done
 from stormlab.live.stack import Stack
 from stormlab.scenario import loader
 from stormlab.scenario.compression import compressed
