@@ -53,9 +53,10 @@ class Casting:
         """
         pool = Pool(FILLERS)
         for client in scenario.clients:
-            found = [one for one in pool.imap_unordered(self._writer(client), self._keys(scenario, client)) if one]
-            if found:
-                raise BadInput(f"{found[0]}; is the service up? (--fill no leaves this out)")
+            for writer in self._writers(client):
+                found = [one for one in pool.imap_unordered(writer, self._keys(scenario, client)) if one]
+                if found:
+                    raise BadInput(f"{found[0]}; is the service up? (--fill no leaves this out)")
 
     def _keys(self, scenario: Scenario, client: str) -> Iterator[str]:
         if client in self.classes:
@@ -67,9 +68,14 @@ class Casting:
         if keys is not None:
             yield from (f"k{number}" for number in range(min(keys.count, MOST_FILLED)))
 
-    def _writer(self, client: str) -> _Writer:
-        grpc = client in self.classes and self.classes[client].protocol == "grpc"
-        return _Writer(self.transport(client), "" if grpc else "/v1/", value_of(self._settings), client)
+    def _writers(self, client: str) -> list[_Writer]:
+        """One, or one for each replica that has to be told by itself."""
+        value = value_of(self._settings)
+        if client in self.classes and self.classes[client].protocol == "grpc":
+            return [_Writer(self.transport(client), "", value, client)]
+        urls = [url.strip() for url in self._settings.fill_urls.split(",") if url.strip()]
+        transports: list[Transport] = [Http(url) for url in urls] or [self.transport(client)]
+        return [_Writer(transport, "/v1/", value, client) for transport in transports]
 
 
 class _Writer:

@@ -15,7 +15,7 @@ from locust.runners import WorkerRunner
 from loadtests.casting import Casting, loaders
 from loadtests.conductor import JOB, LOCAL, SLICE
 from loadtests.metrics import LoadMetrics, serve
-from loadtests.options import Settings
+from loadtests.options import Settings, metrics_address
 from loadtests.performance import Performance
 from loadtests.plan import Job
 from loadtests.stage import STAGE
@@ -81,9 +81,10 @@ class Crew:
 
     def _observe(self, settings: Settings, share: int) -> None:
         """Metrics and traces, once for each process and not before it is known which worker it is."""
-        if settings.metrics_port and self._metrics is None:
+        address = metrics_address(settings, share)
+        if address is not None and self._metrics is None:
             self._metrics = LoadMetrics()
-            serve(self._metrics, settings.metrics_port + share)
+            serve(self._metrics, address[1], host=address[0])
         exporters = chosen(os.environ.get("OTEL_TRACES_EXPORTER", ""))
         if exporters and self._tracing is None:
             self._tracing = start_tracing("load", exporters=exporters, ratio=settings.trace_ratio)

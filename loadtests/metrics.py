@@ -19,12 +19,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from stormlab.drivers.edge import CUT_OFF
 from stormlab.effects import Request
 from stormlab.events import AttemptEnded
+from stormlab.live.ports import HOST
 from stormlab.outcome import Outcome
 from stormlab.policies import Policy
 from stormlab.telemetry import names
 from stormlab.telemetry.edges import EdgeMetrics
 
-HOST = "127.0.0.1"
 #: What the label `service` says.
 SERVICE = "load"
 _LABELS = ("service", "edge")
@@ -119,8 +119,8 @@ class Lateness:
         return list(zip(edges, map(float, accumulate(self._counts)), strict=True))
 
 
-def serve(metrics: LoadMetrics, port: int) -> WSGIServer:
-    """Answers scrapes on ``port`` of this machine until it is stopped; 0 takes a free one (``server_port``)."""
-    server = WSGIServer((HOST, port), make_wsgi_app(metrics.registry), log=None)
+def serve(metrics: LoadMetrics, port: int, *, host: str = HOST) -> WSGIServer:
+    """Answers scrapes on ``port`` until it is stopped; 0 takes a free one (``server_port``)."""
+    server = WSGIServer((host, port), make_wsgi_app(metrics.registry), log=None)
     server.start()
     return server

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from loadtests.shapes import SHAPES
+from stormlab.live.ports import HOST
 
 if TYPE_CHECKING:
     from locust.argument_parser import LocustArgumentParser
@@ -41,10 +42,12 @@ class Settings:
     value_bytes: int = 64
     fibonacci_n: int = 6
     fill: str = "yes"
+    fill_urls: str = ""
     late: float = 0.1
     expect: str = ""
     out: str = ""
     rows: str = "no"
+    metrics_host: str = HOST
     metrics_port: int = 0
     trace_ratio: float = 0.1
     users: int = 32
@@ -75,11 +78,13 @@ _HELP: dict[str, str] = {
     "value_bytes": "size of the values that are written",
     "fibonacci_n": "which number is asked for",
     "fill": "whether the keys are written before the run",
+    "fill_urls": "where they are written, with commas: replicas that share no data behind one address; usually there",
     "late": "the run is void when requests start later than this, in s, at the 99th percentile",
     "expect": "what must hold, for example 'p99<0.25, failures<0.01': see docs/load-testing.md",
     "out": "folder for the results; they are only printed when it is empty",
     "rows": "whether the results have a row per request as well, in requests.npz",
-    "metrics_port": "port of /metrics of the (first) load generator; 0: none. Others take the ports that follow",
+    "metrics_host": "address of /metrics; unless it is loopback, each worker has a machine or a container to itself",
+    "metrics_port": "port of /metrics of the (first) load generator; 0: none. Others here take those that follow",
     "trace_ratio": "share of the requests that are traced, 0 to 1, where OTEL_TRACES_EXPORTER says where to",
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -92,7 +97,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 #: Variables that are named by others.
 _VARIABLES = {"trace_ratio": "OTEL_TRACES_SAMPLER_ARG"}
 #: Not in Locust's page, which has a picker of its own, or because changing them there would have no effect.
-_HEADLESS_ONLY = {"shape", "metrics_port", "trace_ratio"}
+_HEADLESS_ONLY = {"shape", "metrics_host", "metrics_port", "trace_ratio"}
 
 
 def add_options(parser: LocustArgumentParser) -> None:
@@ -111,6 +116,14 @@ def add_options(parser: LocustArgumentParser) -> None:
             help=_HELP[field.name],
             include_in_web_ui=field.name not in _HEADLESS_ONLY,
         )
+
+
+def metrics_address(settings: Settings, share: int) -> tuple[str, int] | None:
+    """Where the worker with the share of this number answers scrapes, if it does."""
+    if not settings.metrics_port:
+        return None
+    alone = settings.metrics_host != HOST
+    return settings.metrics_host, settings.metrics_port + (0 if alone else share)
 
 
 def settings_from(options: Namespace, *, shape: str, host: str | None) -> Settings:

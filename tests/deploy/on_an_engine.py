@@ -15,15 +15,17 @@ from urllib.request import Request, urlopen
 import pytest
 
 from stormlab.live import ports
+from stormlab.telemetry import names
 from tests.deploy import stand_ins
 from tests.deploy.engine import Engine, running_engine
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
-DOORS = ("GATEWAY", "PROXY", "JAEGER", "PROMETHEUS", "GRAFANA")
+DOORS = ("GATEWAY", "PROXY", "JAEGER", "PROMETHEUS", "GRAFANA", "LOCUST")
 SERVICES = {
     *("gateway", "kv-0", "kv-1", "fibonacci-0", "fibonacci-1", "postgres", "proxy"),
-    *("jaeger", "prometheus", "grafana"),
+    *("jaeger", "prometheus", "grafana", "locust", "locust-worker"),
 }
+PROFILES = ("core", "observe", "load")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with running_engine() as engine:
         stand_ins.build(engine, tmp_path_factory.mktemp("images"))
         settings = {"STORMLAB_BUILD_NETWORK": "host", "STORMLAB_HEALTH_INTERVAL": "1s"}
-        yield Stack(engine, {**stand_ins.NAMES, **numbers, **settings})
+        profiles = {"COMPOSE_PROFILES": ",".join(PROFILES)}
+        yield Stack(engine, {**stand_ins.NAMES, **numbers, **settings, **profiles})
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
@@ -73,7 +76,7 @@ def eventually(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
 def test_the_stack_from_its_start_to_nothing(stack: Stack) -> None:
     before = {kind: stack.engine.names(kind) for kind in ("container", "volume", "network")}
 
-    said = stack.stormlab("up", "--docker")
+    said = stack.stormlab("up", "--docker", *(word for profile in PROFILES for word in ("--profile", profile)))
     assert f"http://127.0.0.1:{stack.env['STORMLAB_GATEWAY_PORT']}" in said
     found = stack.containers()
     healthy = {name for name, one in found.items() if one["State"].get("Health", {}).get("Status") == "healthy"}
@@ -83,6 +86,7 @@ def test_the_stack_from_its_start_to_nothing(stack: Stack) -> None:
     _is_confined(stack)
     _answers_through_the_gateway(stack)
     _is_seen(stack)
+    _is_loaded(stack)
     _keeps_what_was_written(stack)
 
     stack.compose("down", "-v")
@@ -125,7 +129,9 @@ def _is_seen(stack: Stack) -> None:
         active = json.loads(stack.ask("PROMETHEUS", "/api/v1/targets")[1])["data"]["activeTargets"]
         return {one["labels"]["instance"]: one["health"] for one in active}
 
-    eventually(lambda: (found := targets()) and set(found.values()) == {"up"} and len(found) >= 6)
+    services = {f"{name}:{port}" for port, pair in {8080: "kv", 3000: "fibonacci"}.items() for name in _replicas(pair)}
+    ours = {*services, "gateway:8000", "proxy:8474"}
+    eventually(lambda: {name for name, health in targets().items() if health == "up"} >= ours)
     stack.ask("GATEWAY", "/fibonacci?n=6")
 
     def spanning() -> bool:
@@ -134,6 +140,31 @@ def _is_seen(stack: Stack) -> None:
         return any("gateway" in names and any("fibonacci" in name for name in names) for names in services)
 
     eventually(spanning)
+
+
+def _replicas(service: str) -> tuple[str, str]:
+    return f"{service}-0", f"{service}-1"
+
+
+def _is_loaded(stack: Stack) -> None:
+    """Both workers of Locust send requests through the gateway; Prometheus reads how many from each of them."""
+    form = b"user_classes=GatewayBrowser&user_count=2&spawn_rate=2&run_time=20s&rate=40&keys=50"
+    assert stack.ask("LOCUST", "/swarm", "POST", form)[0] == 200
+
+    def busy_workers() -> int:
+        query = f"/api/v1/query?query=rate({names.LOAD_OFFERED}[5s])>0"
+        found = json.loads(stack.ask("PROMETHEUS", query.replace(">", "%3E"))[1])["data"]["result"]
+        return len({one["metric"]["instance"] for one in found})
+
+    eventually(lambda: busy_workers() == 2)
+
+    def stats() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(stack.ask("LOCUST", "/stats/requests")[1])
+        return found
+
+    eventually(lambda: stats()["stats"][-1]["num_requests"] > 20)
+    assert stats()["fail_ratio"] < 0.1, stats()
+    assert stack.ask("LOCUST", "/stop")[0] == 200
 
 
 def _keeps_what_was_written(stack: Stack) -> None:

@@ -12,6 +12,7 @@ from tests.deploy.engine import ROOTFS, Engine
 RECIPES = Path(__file__).parent / "images"
 #: The variables of docker-compose.yml that name images of others.
 NAMES = {
+    "BUILD_IMAGE": "stand-in/python:1",
     "GRAFANA_IMAGE": "stand-in/grafana:1",
     "JAEGER_IMAGE": "stand-in/jaeger:1",
     "POSTGRES_IMAGE": "stand-in/postgres:1",

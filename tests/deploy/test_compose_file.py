@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
-from pathlib import Path
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -34,7 +36,7 @@ def test_images_are_pinned_and_their_names_can_be_replaced(name: str) -> None:
     default = _DEFAULT.fullmatch(SERVICES[name]["image"])
     assert default is not None
     image, _, tag = default["name"].rpartition(":")
-    assert image == "stormlab" or re.search(r"\d+\.\d+", tag), "a version, no moving tag"
+    assert image.startswith("stormlab") or re.search(r"\d+\.\d+", tag), "a version, no moving tag"
 
 
 @each
@@ -83,9 +85,9 @@ def test_the_addresses_in_the_files_are_those_of_services() -> None:
     for upstream in (upstreams.kv, upstreams.fibonacci):
         assert [behind[address.removeprefix("proxy:")] for address in upstream.replicas] == list(upstream.probes)
     scraped = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
-    targets = [
-        address for job in scraped["scrape_configs"] for group in job["static_configs"] for address in group["targets"]
-    ]
+    jobs = scraped["scrape_configs"]
+    targets = [address for job in jobs for group in job.get("static_configs", []) for address in group["targets"]]
+    targets += [name for job in jobs for search in job.get("dns_sd_configs", []) for name in search["names"]]
     assert {address.partition(":")[0] for address in [*targets, *behind.values()]} <= set(SERVICES)
 
 
@@ -94,8 +96,9 @@ def test_the_versions_that_the_dockerfile_repeats_are_ours() -> None:
     assert "# syntax" not in recipe, "a front end would be pulled"
     version = re.search(r"^UV_VERSION := (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert version is not None and f"ARG UV_VERSION={version[1]}\n" in recipe
-    image = re.search(r"^ARG PYTHON_IMAGE=(.+)$", recipe, re.MULTILINE)
-    assert image is not None and f"PYTHON_IMAGE:-{image[1]}}}" in FILE.read_text(encoding="utf-8")
+    for name in ("PYTHON_IMAGE", "BUILD_IMAGE"):
+        image = re.search(rf"^ARG {name}=(.+)$", recipe, re.MULTILINE)
+        assert image is not None and f"{name}:-{image[1]}}}" in FILE.read_text(encoding="utf-8")
 
 
 @pytest.mark.real
@@ -112,7 +115,28 @@ def test_docker_compose_takes_each_profile_alone_and_all_together() -> None:
         assert (done.returncode, done.stderr) == (0, ""), chosen
 
 
-def test_the_healthy_script_knows_well_from_unwell(free_port: int, tmp_path: Path) -> None:
-    script = ROOT / "deploy" / "docker" / "healthy"
-    done = subprocess.run([script, str(free_port), "/readyz"], capture_output=True, check=False)
-    assert done.returncode != 0, "nobody listens"
+class _Unwell(BaseHTTPRequestHandler):
+    """Answers with the status that the path says."""
+
+    def do_GET(self) -> None:
+        self.send_response(int(self.path.removeprefix("/")))
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_the_health_check_knows_well_from_unwell(free_port: int) -> None:
+    def healthy(*arguments: object) -> int:
+        command = [str(ROOT / "deploy" / "docker" / "healthy"), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, check=False).returncode
+
+    assert healthy(free_port, "/200") != 0, "nobody listens"
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Unwell) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_port
+        assert [healthy(port, f"/{status}") == 0 for status in (200, 429, 404, 503)] == [True, True, False, False]
+        assert healthy(port, "connected") != 0
+        with socket.create_connection(("127.0.0.1", port)):
+            assert healthy(port, "connected") == 0
+        server.shutdown()

@@ -11,7 +11,7 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 from loadtests.asks import browser, hot_key, mixed, over_grpc, reads
-from loadtests.options import Settings
+from loadtests.options import Settings, metrics_address
 from loadtests.plan import Job, Role, part_of, read_policies, scenario_of
 from loadtests.recording import read_trace
 from loadtests.shapes import SHAPES
@@ -140,3 +140,9 @@ def test_popular_keys_follow_zipf() -> None:
     choose = reads(settings(keys=100, skew=1.0))
     first = [choose(0.0, draw).target for draw in np.linspace(0, 0.9999, 5000)].count("/v1/load-0")
     assert first / 5000 == pytest.approx(1 / sum(1 / rank for rank in range(1, 101)), rel=0.01)
+
+
+def test_workers_on_one_machine_take_ports_in_a_row_and_those_with_a_machine_each_the_same() -> None:
+    assert metrics_address(Settings(), 1) is None
+    assert metrics_address(Settings(metrics_port=9646), 1) == ("127.0.0.1", 9647)
+    assert metrics_address(Settings(metrics_port=9646, metrics_host="0.0.0.0"), 1) == ("0.0.0.0", 9646)

@@ -15,7 +15,7 @@ from stormlab.errors import BadInput, StormlabError
 from stormlab.live import checkout, ports
 
 #: What can be started, and what is started when nothing is named.
-PROFILES = ("core", "observe")
+PROFILES = ("core", "observe", "load", "notebooks")
 USUAL = ("core", "observe")
 #: How long all containers together may take to become healthy, in s; images are there by then.
 PATIENCE = 300

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -23,5 +25,6 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps({"dashboards": DASHBOARDS}).encode())
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 DASHBOARDS = check()
 ThreadingHTTPServer(("0.0.0.0", 3000), Handler).serve_forever()
