@@ -135,7 +135,7 @@ crash-test: $(SYNCED) ## kill the key-value service 200 times on the file log, t
 	$(BIN)/python -m tests.services.kv.crash --kills 200
 	$(BIN)/python -m tests.services.kv.crash_postgres --rounds 40
 
-docker-test: $(SYNCED) ## the compose stack for real, on a Docker engine of its own (root, four minutes)
+docker-test: $(SYNCED) ## the compose stack for real, on a Docker engine of its own (root)
 	$(BIN)/pytest tests/deploy/on_an_engine.py
 
 up: $(SYNCED) ## the stack in containers: make up PROFILES="core observe load"

@@ -12,8 +12,9 @@ from gevent import socket
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from loadtests.metrics import HOST, LoadMetrics, serve
+from loadtests.metrics import LoadMetrics, serve
 from stormlab.effects import PLAIN, Request
+from stormlab.live.ports import HOST
 from stormlab.outcome import SUCCESS, Outcome, failure
 from stormlab.policies import CircuitBreaker, Deadline, Retry, RetryBudget, VegasLimit
 from stormlab.telemetry import names
