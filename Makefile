@@ -15,7 +15,7 @@ PROFILES ?= core observe
 # One line per generator: the module to run, a colon, the committed path that it rewrites.
 GENERATORS := services.common.proto.generate:services/common/proto tools.generate_scenario_reference:docs/scenario.md \
   tools.generate_cli_reference:docs/cli.md tools.generate_readme_outputs:README.md dashboards.generate:deploy \
-  tools.generate_case_index:docs/case-studies.md tools.generate_ranking:docs/ranking.md
+  tools.generate_case_index:docs/case-studies.md tools.sensitivity:case_studies tools.generate_ranking:docs/ranking.md
 
 # Every module under benchmarks/ but those that help another.
 BENCHMARKS := $(filter-out __init__ echo_load bare_http bare_proxy canned peers,$(basename $(notdir $(wildcard benchmarks/*.py))))
@@ -35,7 +35,7 @@ export UV_HTTP_TIMEOUT ?= 120
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: docs notebooks notebooks-check gallery nightly facts help setup demo ranking figures test cases check lint types imports generated fresh format bench bench-sim real-parts crash-test docker-test up down clean screenshots footprint load-pictures
+.PHONY: docs notebooks notebooks-check gallery nightly facts help setup demo ranking figures test cases sensitivity check lint types imports generated fresh format bench bench-sim real-parts crash-test docker-test up down clean screenshots footprint load-pictures
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -93,6 +93,9 @@ test: $(SYNCED) ## the whole test suite
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 check: lint types imports fresh test ## everything that has to hold before a commit
+
+sensitivity: $(SYNCED) ## over which range of its parameters each case study holds, into its page (an hour); some: CASES="square-2017"
+	$(BIN)/python -m tools.sensitivity --play $(CASES)
 
 cases: $(SYNCED) ## every case study over ten seeds
 	CASE_SEEDS=10 $(BIN)/pytest tests/case_studies $(PYTEST_ARGS)
