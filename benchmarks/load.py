@@ -113,10 +113,8 @@ def by_plain(url: str, folder: Path, seconds: int) -> Measured:
     command = locust(path, url)
     idle = run([*command, "-u", "1", "-t", "1s", "--json"])
     counts = run([*command, "-u", str(USERS), "-r", str(USERS), "-t", f"{seconds + 1}s", "--json"])
-    (one,) = json.loads(idle[0])
-    (entry,) = json.loads(counts[0])
-    requests = int(entry["num_requests"])
-    extra = requests - int(one["num_requests"])
+    before, requests = (sum(int(entry["num_requests"]) for entry in json.loads(one[0])) for one in (idle, counts))
+    extra = requests - before
     return Measured(requests, seconds + 1, (counts[1] - idle[1]) * requests / extra)
 
 
