@@ -18,6 +18,12 @@ pytestmark = pytest.mark.live
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+SLOW = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (print("asked", flush=True), time.sleep(0.3), sys.exit()))
+print("up", flush=True)
+time.sleep(60)
+"""
 PARENT = """
 import os, sys, time
 from pathlib import Path
@@ -43,6 +49,16 @@ def test_a_child_is_waited_for_and_ended(tmp_path: Path) -> None:
     sleeper.stop()
     assert sleeper.status == -signal.SIGTERM
     assert not alive(sleeper.pid)
+
+
+def test_children_that_end_side_by_side_are_asked_once(tmp_path: Path) -> None:
+    """A second signal would tell a service to drop what is under way."""
+    slow = child(tmp_path, SLOW)
+    slow.wait_until(lambda: is_up(tmp_path), seconds=20)
+    slow.end()
+    wait_for(lambda: "asked" in slow.last_words(), what="the first signal")
+    slow.stop()
+    assert slow.status == 0 and (tmp_path / "log").read_text(encoding="utf-8").count("asked") == 1
 
 
 def test_a_paused_child_ends_too(tmp_path: Path) -> None:

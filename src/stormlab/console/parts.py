@@ -93,7 +93,10 @@ class Parts:
             self._wait(port, ports.answers)
 
     def stop(self) -> None:
-        for child in reversed(self._children):
+        """Ends every process, all at the same time."""
+        for child in self._children:
+            child.end()
+        for child in self._children:
             child.stop()
         self._children.clear()
 

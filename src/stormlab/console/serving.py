@@ -52,6 +52,7 @@ async def serve(places: site.Ports, parts: Parts, folder: Path, say: Say, *, beg
         await _until(stopping, parts)
     finally:
         await asyncio.to_thread(runner.stop)
+        await asyncio.to_thread(parts.stop)  # while their last spans are still taken
         for task in tasks:
             task.cancel()
         server.should_exit = server.force_exit = True

@@ -28,6 +28,7 @@ class Child:
     def __init__(self, name: str, command: Sequence[str], *, log: Path, cwd: Path, env: Mapping[str, str]) -> None:
         self.name = name
         self.log = log
+        self._asked = False
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -85,11 +86,17 @@ class Child:
         self._signal(signal.SIGKILL)
         self._process.wait()
 
+    def end(self) -> None:
+        """Ask it to end, once, without waiting."""
+        if self.status is None and not self._asked:
+            self._asked = True
+            self.resume()
+            self._signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """Ask it to end; kill it, and whatever it started, when it has not after :data:`GRACE` s."""
         if self.status is None:
-            self.resume()
-            self._signal(signal.SIGTERM)
+            self.end()
             self.wait(GRACE)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
