@@ -26,6 +26,7 @@ from tests.console.test_stack import block_of_ports, environment, eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.real, pytest.mark.timeout(300)]
 HASTE, SPEED = 4, 1.5
+WEB = httpx.Client(timeout=20)
 #: Long enough after the rescue for the slowest alert to clear, with some failing requests for the chaos dashboard.
 MORE = (
     "run.duration=84",
@@ -64,14 +65,14 @@ class Storm:
 
     def trace(self, trace_id: str) -> list[dict[str, Any]]:
         """The spans that Jaeger holds of it."""
-        answer = httpx.get(f"{self.jaeger}/api/traces/{trace_id}")
+        answer = WEB.get(f"{self.jaeger}/api/traces/{trace_id}")
         if answer.status_code == 404:
             return []
         (trace,) = answer.json()["data"]
         return [span | {"service": trace["processes"][span["processID"]]["serviceName"]} for span in trace["spans"]]
 
     def _ask(self, path: str, **parameters: Any) -> Any:
-        answer = httpx.get(self.prometheus + path, params=parameters, timeout=20).json()
+        answer = WEB.get(self.prometheus + path, params=parameters).json()
         assert answer["status"] == "success", answer
         return answer["data"]
 
@@ -101,8 +102,8 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storm]:
 def raged(folder: Path, base: int) -> Storm:
     """Plays the scenario in front of the stack, with some rest before it."""
     console, control = f"http://127.0.0.1:{base}", f"http://127.0.0.1:{base + 1}"
-    pages = httpx.get(f"{console}/api/state").json()["links"]
-    eventually(lambda: httpx.get(pages["Prometheus"] + "/-/ready").status_code == 200)
+    pages = WEB.get(f"{console}/api/state").json()["links"]
+    eventually(lambda: WEB.get(pages["Prometheus"] + "/-/ready").status_code == 200)
     env = os.environ | {"STORMLAB_CONSOLE": console, "OTEL_EXPORTER_OTLP_ENDPOINT": console}
     command = ["run", str(scenario(folder)), "--live", "--json", "--proxy", control, "--out", str(folder / "out")]
     began = time.time()
@@ -211,7 +212,7 @@ def test_a_trace_spans_gateway_and_service(storm: Storm) -> None:
 
 
 def test_faults_and_interventions_are_spans_in_jaeger(storm: Storm) -> None:
-    answer = httpx.get(f"{storm.jaeger}/api/traces", params={"service": "stormlab-faults", "limit": 50}).json()
+    answer = WEB.get(f"{storm.jaeger}/api/traces", params={"service": "stormlab-faults", "limit": 50}).json()
     events = {
         field["value"]
         for trace in answer["data"]
@@ -228,10 +229,10 @@ def test_every_page_that_prometheus_scrapes_satisfies_promtool(storm: Storm) -> 
     promtool = find_program("promtool")
     if promtool is None:
         skip_without("promtool", remedy="run `make real-parts`")
-    active = httpx.get(f"{storm.prometheus}/api/v1/targets").json()["data"]["activeTargets"]
+    active = WEB.get(f"{storm.prometheus}/api/v1/targets").json()["data"]["activeTargets"]
     assert {one["labels"]["job"] for one in active} == {"services", "console", "proxy"}
     for target in active:
-        page = httpx.get(target["scrapeUrl"]).content
+        page = WEB.get(target["scrapeUrl"]).content
         done = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, check=False)
         complaints = set(done.stderr.decode().splitlines()) - TOXIPROXYS
         assert not complaints and not done.stdout, (target["scrapeUrl"], complaints, done.stdout)
