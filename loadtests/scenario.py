@@ -207,6 +207,16 @@ class ScenarioUser(User):
             second += 1.0
             self._sleep_until(min(second, SCENARIO.run.duration))
 
+    def _from_afar(self, request: Request) -> Outcome:
+        """One attempt, with the way there and back that the client has."""
+        half = self.client.latency / 2
+        if not half:
+            return self.attempt(request)
+        gevent.sleep(half)
+        outcome = self.attempt(request)
+        gevent.sleep(half)
+        return outcome
+
     def _request(self, intended: float) -> None:
         journal, sent = self.journal, self.now()
         journal.under_way += 1
@@ -216,7 +226,7 @@ class ScenarioUser(User):
             nonlocal tries
             tries += 1
             journal.tries.append(self.now())
-            return self.attempt(request)
+            return self._from_afar(request)
 
         if self._blocked(sent):
             outcome = Outcome(Ending.REFUSED, None, "blocked")

@@ -10,6 +10,7 @@ import pytest
 from stormlab.live.doses import doses
 from stormlab.live.observers import Probe, Reading
 from stormlab.live.plan import Rows
+from stormlab.scenario.disturbances import Through
 from stormlab.scenario.model import Scenario
 from stormlab.scenario.result import Dose
 
@@ -101,3 +102,18 @@ def test_a_stop_lasts_until_the_first_answer() -> None:
     assert dose.ok
     late = only(scenario(kind="stop"), probes=probes(None, None, 10, 23) + probes(0.002, 0.003, 23, 30))
     assert not late.ok
+
+
+@pytest.mark.parametrize(("observed", "ok"), [(0.5, True), (0.0, False)])
+def test_an_isolation_is_the_share_of_the_replicas_that_were_cut_off(observed: float, ok: bool) -> None:  # noqa: FBT001
+    dose = only(scenario(kind="isolate", share=0.4), isolated={"isolate kv": observed})
+    assert (dose.asked, dose.observed, dose.ok) == (0.4, observed, ok)
+
+
+def test_what_operators_did_counts_from_when_they_got_through() -> None:
+    through = scenario(kind="capacity", workers=20)
+    added = through.faults[0].model_copy(update={"through": Through(service="kv"), "lasting": None})
+    added_later = through.model_copy(update={"faults": (), "interventions": (added,)})
+    seen = [Reading("kv", bin_, 0, 0, 400 if bin_ >= 30 else 200, 1, 0, 0, 0, 0, 0, 0) for bin_ in range(60)]
+    assert only(added_later, readings=seen, achieved={"capacity kv": 30.0}).ok
+    assert not doses(added_later, rows={"web": rows([])}, readings=seen, probes=[], hits={})

@@ -38,6 +38,7 @@ SHOP = """
 target = "kv"
 arrivals = { kind = "closed", users = 5, think_time = { kind = "exponential", mean = 0.5 } }
 policies = [ { kind = "timeout", seconds = 0.5 } ]
+latency = 0.05
 """
 FAULTS = """
 [[faults]]
@@ -75,6 +76,7 @@ def test_faults_arrive_in_the_dose_that_was_asked_for(tmp_path: Path) -> None:
     assert series["latency.p50"][7:9].min() > 0.1 > series["latency.p50"][1]
     assert series["service.kv.capacity"][10] == pytest.approx(500)
     assert series["client.shop.offered"].sum() > 0
+    assert min(call.latency for call in result.calls if (call.client, call.ending) == ("shop", "ok")) >= 0.05
     assert series["offered"].sum() == pytest.approx(series["succeeded"].sum() + series["failed.error"].sum(), abs=3)
 
 

@@ -23,7 +23,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["fibonacci", "gateway"])
+@pytest.fixture(scope="module", params=["fibonacci", "gateway", "node"])
 def service(request: pytest.FixtureRequest) -> Iterator[Program]:
     """The gateway has nobody behind it."""
     with programs() as start:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
@@ -36,7 +37,8 @@ _UNSAFE = re.compile("[^A-Za-z0-9.-]+")
 class Actuator:
     """Begins and ends disturbances on a stack; the load generator does those that concern clients itself.
 
-    ``achieved`` tells since when, by ``clock``, interventions have been in effect that operators had to get through.
+    ``isolated`` tells which share of the replicas each isolation has cut off, ``achieved`` since when, by ``clock``,
+    interventions have been in effect that operators had to get through; both by label.
     """
 
     def __init__(self, scenario: Scenario, stack: Stack, *, seed: int, clock: Callable[[], float]) -> None:
@@ -48,6 +50,7 @@ class Actuator:
         self._operators: dict[int, Operators] = {}
         self._through: SimpleQueue[Disturbance] = SimpleQueue()
         self.achieved: dict[str, float] = {}
+        self.isolated: dict[str, float] = {}
         self._active: list[Disturbance] = []
         self._names = {id(one): f"{i}-{_UNSAFE.sub('-', one.label)}" for i, one in enumerate(_all(scenario))}
         self.hits: dict[str, tuple[int, int]] = {}
@@ -160,8 +163,8 @@ class Actuator:
         if len(processes) > 1:
             processes, share = self._random.sample(processes, round(share * len(processes))), 1.0
         self._isolated[id(one)] = processes
-        for process in processes:
-            http.command("PUT", process.admin, path, {"share": share})
+        answers = [json.loads(http.command("PUT", process.admin, path, {"share": share})) for process in processes]
+        self.isolated[one.label] = sum(answer["isolated"] for answer in answers) / len(self._stack.of(one.target))
 
     def _hold_back(self, block: Block, *, starting: bool) -> None:
         """Hold back the requests for the leases of a service; the load generator turns away those of a client."""

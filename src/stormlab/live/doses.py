@@ -15,6 +15,7 @@ from stormlab.scenario.disturbances import (
     Capacity,
     Disturbance,
     Down,
+    Isolate,
     Latency,
     LoadSpike,
     Pause,
@@ -43,6 +44,7 @@ def doses(
     probes: Sequence[Probe],
     hits: Mapping[str, tuple[int, int]],
     achieved: Mapping[str, float] | None = None,
+    isolated: Mapping[str, float] | None = None,
 ) -> list[Dose]:
     """One dose for every fault and intervention that can be observed from outside.
 
@@ -51,10 +53,14 @@ def doses(
         readings: the metrics of the services; capacities per scenario s.
         probes: round trips in scenario s.
         hits: requests that per-request faults could hit, and did, by label.
+        isolated: the share of the replicas that isolations have cut off, by label.
         achieved: since when those are in effect that operators had to get through, by label, in scenario s.
     """
     found = []
     for disturbance in _in_effect(scenario, achieved or {}):
+        if isinstance(disturbance, Isolate) and isolated is not None:
+            found.append(_isolation(disturbance, scenario, isolated))
+            continue
         dose = _dose(disturbance, scenario, rows, readings, probes, hits)
         if dose is not None:
             found.append(dose)
@@ -127,6 +133,18 @@ def _capacity(cut: Capacity, scenario: Scenario, readings: Iterable[Reading], un
     settled = cut.at + max(0.5, 2 * LEAST_WIDTH * scenario.run.live_speed)
     seen = [reading.capacity for reading in readings if settled <= reading.bin_ + 1 < until]
     return Dose(fault=cut.label, unit="requests/s", asked=asked, observed=_mean(seen)) if seen else None
+
+
+def _isolation(cut: Isolate, scenario: Scenario, isolated: Mapping[str, float]) -> Dose:
+    """The share of the replicas that said they were cut off; half a replica more or less is rounding."""
+    rounding = 0.5 / scenario.services[cut.target].replicas / cut.share if cut.share else 0.0
+    return Dose(
+        fault=cut.label,
+        unit="share of replicas",
+        asked=cut.share,
+        observed=isolated.get(cut.label, 0.0),
+        tolerance=max(TOLERANCE, rounding),
+    )
 
 
 def _share(fault: RequestErrors | RequestDelay, eligible: int, injected: int) -> Dose:

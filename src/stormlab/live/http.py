@@ -30,8 +30,8 @@ def exchange(
         connection.close()
 
 
-def command(method: str, port: int, path: str, value: Mapping[str, Any] | list[Any] | None = None) -> None:
-    """Tell a service's administration port something.
+def command(method: str, port: int, path: str, value: Mapping[str, Any] | list[Any] | None = None) -> bytes:
+    """Tell a service's administration port something; its answer.
 
     Raises:
         StormlabError: it refused, or does not answer.
@@ -45,6 +45,7 @@ def command(method: str, port: int, path: str, value: Mapping[str, Any] | list[A
         raise StormlabError(
             f"{method} {path} on port {port} was refused with {status}: {answer.decode(errors='replace')}"
         )
+    return answer
 
 
 def alive(port: int) -> bool:

@@ -204,7 +204,13 @@ class _LiveRun:
             log.condemnable &= name in moves
             log.moves = moves.get(name, [])
         observed = doses(
-            self.scenario, rows=rows, readings=readings, probes=probes, hits=actuator.hits, achieved=achieved
+            self.scenario,
+            rows=rows,
+            readings=readings,
+            probes=probes,
+            hits=actuator.hits,
+            achieved=achieved,
+            isolated=actuator.isolated,
         )
         void = _reasons_for_void(rows, observed, self.speed)
         return conclude(recorder, world="live", seed=self.seed, doses=observed, void=void, facts=facts)
