@@ -11,7 +11,10 @@ from typing import Annotated, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A ``symbol`` for people, and the ``power`` of time in it: 1 for a duration, -1 for a rate, 0 for neither."""
+    """A ``symbol`` for people, and the ``power`` of time in it: 1 for a duration, -1 for a rate, 0 for neither.
+
+    Other powers are what they say: -4 for 1/s⁴, the growth of a rate with the cube of time.
+    """
 
     symbol: str
     power: int

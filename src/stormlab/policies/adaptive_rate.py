@@ -11,14 +11,14 @@ from __future__ import annotations
 from bisect import bisect
 from dataclasses import dataclass
 from math import floor, inf
-from typing import Literal
+from typing import Annotated, Literal
 
 from stormlab.effects import Request, Sleep, Steps, Strategy
 from stormlab.outcome import SUCCESS, Ending, refused
 from stormlab.policies.base import Scope
 from stormlab.policies.budget import ROUNDING
 from stormlab.policies.checks import at_least, fraction, positive
-from stormlab.units import Number, PerSecond, Seconds
+from stormlab.units import Number, PerSecond, Seconds, Unit
 
 
 class Meter:
@@ -26,7 +26,7 @@ class Meter:
 
     def __init__(self, now: float, period: float, smoothing: float) -> None:
         self._period, self._smoothing = period, smoothing
-        self._since: float = floor(now)
+        self._since = floor(now / period) * period
         self._count = 0
         self.rate = 0.0
 
@@ -136,14 +136,14 @@ class SendRate:
 class AdaptiveRate:
     """Waits before each call so that the rate stays near what the callee bears; goes inside ``Retry``.
 
-    ``beta`` is what is left of the rate after a refusal, ``scale`` (1/s³) how fast it grows again, at most to
+    ``beta`` is what is left of the rate after a refusal, ``scale`` (1/s⁴) how fast it grows again, at most to
     ``growth`` times the rate measured over ``period`` s and smoothed with weight ``smoothing``, at least ``least``. Who
     still waits at its deadline is refused.
     """
 
     kind: Literal["adaptive-rate"] = "adaptive-rate"
     beta: Number = 0.7
-    scale: Number = 0.4
+    scale: Annotated[float, Unit("1/s⁴", -4)] = 0.4
     growth: Number = 2.0
     period: Seconds = 0.5
     smoothing: Number = 0.8

@@ -62,7 +62,8 @@ def _scaled(value: Any, hint: Any, factor: float) -> Any:
 def _number(value: float, measured: Unit, factor: float) -> float:
     if measured.power == 0:
         return value
-    return value / factor if measured.power > 0 else value * factor
+    scale: float = factor ** abs(measured.power)
+    return value / scale if measured.power > 0 else value * scale
 
 
 def _disturbance(disturbance: AnyDisturbance, scenario: Scenario, factor: float) -> AnyDisturbance:
