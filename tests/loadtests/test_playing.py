@@ -37,13 +37,13 @@ def workers(pid: int) -> list[int]:
 
 @pytest.fixture(scope="module")
 def split(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
-    """The same load from one process and from four workers, and a third time from four of which one is killed."""
+    """The same load from one process and from four workers, and another from two of which one is killed."""
     folder = tmp_path_factory.mktemp("split")
     common = ["--fill", "no", "--keys", "50", "--seed", "7", "KvReader", "KvMixed"]
     with playing() as (serve, play):
         servers = {name: serve() for name in (ONE, FOUR, "killed")}
         killed = play(
-            folder / "killed", "-H", servers["killed"].url, "-t", "8s", "--rate", "40", "--workers", "4", *common
+            folder / "killed", "-H", servers["killed"].url, "-t", "6s", "--rate", "40", "--workers", "2", *common
         )
         wait_for(lambda: sum(servers["killed"].seen().values()) > 100, seconds=90.0, what="load on the server")
         victim = workers(killed.process.pid)[1]
@@ -74,7 +74,7 @@ def test_a_killed_worker_is_reported_and_the_run_ends_cleanly(split: Split) -> N
     (lost,) = [one for one in results["workers"] if one["lost"] is not None]
     assert 0 < lost["reported"] < lost["planned"]
     assert all(one["reported"] == one["planned"] for one in results["workers"] if one is not lost)
-    words = f"worker {lost['share'] + 1} of 4 was lost"
+    words = f"worker {lost['share'] + 1} of 2 was lost"
     assert len(results["void"]) == 1 and words in results["void"][0] and words in split.killed.said()
     assert f"{lost['reported']} of its {lost['planned']} requests were reported" in results["void"][0]
     assert not any(alive(pid) for pid in members)
