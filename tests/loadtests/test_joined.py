@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +104,14 @@ def test_retries_cure_over_both_protocols(played: tuple[Played, Collector, str])
         one = clients[name]
         assert one["endings"].get("error", 0) + one["endings"].get("overloaded", 0) <= 2
         assert one["attempts"] / one["ended"] == pytest.approx(1 + share / (1 - SHARE), abs=0.25)
+
+
+def test_keys_are_written_to_every_replica(tmp_path: Path) -> None:
+    with playing() as (serve, play):
+        replicas = [serve() for _ in range(2)]
+        urls = ", ".join(one.url for one in replicas)
+        run = play(tmp_path / "run", "-H", replicas[0].url, "--fill-urls", urls, "--keys", "9", "-t", "1s", "KvReader")
+        assert run.status() == 0, run.said()
+        for replica in replicas:
+            written = {path for path in replica.seen() if path.startswith("PUT")}
+            assert written == {f"PUT /v1/load-{number}" for number in range(9)}
