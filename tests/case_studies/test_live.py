@@ -26,7 +26,7 @@ def played(scenario: Scenario, folder: Path) -> Result:
     return result
 
 
-@pytest.mark.parametrize("case", ["dynamodb-2015", "square-2017"])
+@pytest.mark.parametrize("case", ["dynamodb-2015", "slack-2022", "square-2017"])
 def test_the_outage_has_the_same_verdict_live(case: str, tmp_path: Path) -> None:
     scenario = loader.load(FOLDER / case, variant="live")
     real, simulated = played(scenario, tmp_path), sim.run(scenario, seed=1)

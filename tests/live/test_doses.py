@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stormlab.live.doses import doses
+from stormlab.live.doses import doses, silence
 from stormlab.live.observers import Probe, Reading
 from stormlab.live.plan import Rows
 from stormlab.scenario.disturbances import Through
@@ -117,3 +117,11 @@ def test_what_operators_did_counts_from_when_they_got_through() -> None:
     seen = [Reading("kv", bin_, 0, 0, 400 if bin_ >= 30 else 200, 1, 0, 0, 0, 0, 0, 0) for bin_ in range(60)]
     assert only(added_later, readings=seen, achieved={"capacity kv": 30.0}).ok
     assert not doses(added_later, rows={"web": rows([])}, readings=seen, probes=[], hits={})
+
+
+def test_a_service_that_got_no_processor_makes_a_run_void() -> None:
+    paused = scenario(kind="pause")
+    seen = [Reading("kv", bin_, 0, 0, 200, 1, 0, 0, 0, 0, 0, 0) for bin_ in range(60)]
+    assert list(silence(paused, seen, [("kv", bin_) for bin_ in range(10, 20)])) == []
+    (reason,) = silence(paused, seen, [("kv", bin_) for bin_ in range(30, 50)])
+    assert reason.startswith("service kv: no answer to 33% of the questions how it was (20% are accepted)")

@@ -32,6 +32,8 @@ from stormlab.scenario.result import Dose
 TOLERANCE = 0.1
 #: A probe sees every hundredth of a second of delay that the machine adds by itself; up to this much is no deviation.
 _JITTER_SECONDS = 0.01
+#: The share of the questions how it is that a service may leave unanswered, and s after a halt that do not count.
+SILENT, HALT_MARGIN = 0.2, 5.0
 #: How far a restarted process may miss the moment at which it should be there, in s.
 _START_STRAY = 1.0
 
@@ -65,6 +67,26 @@ def doses(
         if dose is not None:
             found.append(dose)
     return found
+
+
+def silence(scenario: Scenario, readings: Sequence[Reading], silent: Sequence[tuple[str, int]]) -> Iterator[str]:
+    """Which services did not say how they were, though nobody had stopped them: they did not get to run.
+
+    Args:
+        readings: what was read, or would have been.
+        silent: services and bins in which a process gave no answer.
+    """
+    halts = [one for one in (*scenario.faults, *scenario.interventions) if isinstance(one, Stop | Pause)]
+    for name in scenario.services:
+        stopped = [(one.at - 1, one.until + HALT_MARGIN) for one in halts if one.target == name]
+        bins = {bin_ for service, bin_ in silent if service == name}
+        missed = [bin_ for bin_ in bins if not any(at <= bin_ <= until for at, until in stopped)]
+        asked = sum(reading.service == name for reading in readings)
+        if asked and len(missed) > SILENT * asked:
+            yield (
+                f"service {name}: no answer to {len(missed) / asked:.0%} of the questions how it was ({SILENT:.0%} are "
+                "accepted): the machine is too busy for it; lower the rates or run.live_speed"
+            )
 
 
 def _in_effect(scenario: Scenario, achieved: Mapping[str, float]) -> Iterator[Disturbance]:

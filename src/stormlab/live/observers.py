@@ -109,7 +109,10 @@ class _Last:
 
 
 class Metrics:
-    """Reads `/metrics` of all processes at the end of every bin of ``width`` s, or of every so manieth."""
+    """Reads `/metrics` of all processes at the end of every bin of ``width`` s, or of every so manieth.
+
+    ``silent`` are the services and bins in which a process gave no answer.
+    """
 
     def __init__(self, processes: list[Process], *, clock: Callable[[], float], width: float) -> None:
         self._processes = processes
@@ -119,6 +122,7 @@ class Metrics:
         self._next = 1
         self._last: dict[tuple[str, str], _Last] = {}
         self.readings: list[Reading] = []
+        self.silent: list[tuple[str, int]] = []
 
     def step(self) -> float:
         now = self._clock()
@@ -135,6 +139,8 @@ class Metrics:
             if process.service != service:
                 continue
             values = _scrape(process)
+            if not values:
+                self.silent.append((service, bin_))
             for index, name in enumerate(GAUGES):
                 gauges[index] += values.get(name, 0.0)
             for index, name in enumerate(COUNTERS):

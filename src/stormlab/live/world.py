@@ -18,7 +18,7 @@ from stormlab.errors import StormlabError
 from stormlab.live import checkout, ports
 from stormlab.live.actuator import Actuator
 from stormlab.live.children import START_LIMIT, Child, terminable
-from stormlab.live.doses import doses
+from stormlab.live.doses import doses, silence
 from stormlab.live.herald import Herald, also
 from stormlab.live.observers import Metrics, Probe, Prober, Reading, Watcher, edges, every_bin
 from stormlab.live.plan import ENDINGS, ENVIRONMENT, Plan, Rows, announce
@@ -111,7 +111,7 @@ class _LiveRun:
             "edges": traffic,
             "lateness_p99": max((_quantile(one.lateness(), 0.99) for one in rows.values()), default=0.0),
         }
-        return self._conclude(rows, moves, metrics.readings, prober.probes, actuator, facts)
+        return self._conclude(rows, moves, metrics, prober.probes, actuator, facts)
 
     def now(self) -> float:
         """Live s since the start of scenario time."""
@@ -191,13 +191,13 @@ class _LiveRun:
         self,
         rows: dict[str, Rows],
         moves: dict[str, list[Move]],
-        readings: Sequence[Reading],
+        metrics: Metrics,
         probes: Sequence[Probe],
         actuator: Actuator,
         facts: dict[str, Any],
     ) -> Result:
         achieved = {label: at * self.speed for label, at in actuator.achieved.items()}
-        readings = [reading._replace(capacity=reading.capacity / self.speed) for reading in readings]
+        readings = [reading._replace(capacity=reading.capacity / self.speed) for reading in metrics.readings]
         probes = [_stretched(probe, self.speed) for probe in probes]
         recorder = _record(self.scenario, rows, readings)
         for name, log in recorder.services.items():
@@ -212,7 +212,7 @@ class _LiveRun:
             achieved=achieved,
             isolated=actuator.isolated,
         )
-        void = _reasons_for_void(rows, observed, self.speed)
+        void = [*_reasons_for_void(rows, observed, self.speed), *silence(self.scenario, readings, metrics.silent)]
         return conclude(recorder, world="live", seed=self.seed, doses=observed, void=void, facts=facts)
 
 
