@@ -8,13 +8,14 @@ there from 22.2 calls/s on. The demand of 40/s is vulnerable: it doubles for 5 s
 - without backoff about 7 of 10 runs never come back;
 - with waits of U(0, 20 s) and U(0, 40 s) before the tries all do: the tries come when the spike is over.
 
-Backoff helps here because the trouble is short compared with the waits. Model: Brooker,
+Backoff helps here because the trouble is short compared with the waits: when demand rises from 40/s to 80/s in 25 s and
+falls as slowly, the server is lost from the peak on, with backoff as without. Model: Brooker,
 github.com/mbrooker/simulator_example (simple_collapse_sim); messages take Exp(0.1 s) each way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any, TypeAlias
 
@@ -68,24 +69,37 @@ class Contended:
         return self._random.expovariate(1 / self._leg)
 
 
-def goodput(policies: Sequence[Policy], *, seed: int, rate: float = RATE, spike: float = SPIKE) -> Rates:
+def spiking(now: float, *, rate: float = RATE, spike: float = SPIKE) -> float:
+    """The demand in calls/s at a moment: ``rate``, and ``spike`` for a while."""
+    return spike if SPIKE_AT <= now <= SPIKE_AT + SPIKE_FOR else rate
+
+
+def ramp(now: float) -> float:
+    """Another demand: from 40 to 80 calls/s in 25 s, then down to nothing as slowly as it rose."""
+    return max(0.0, SPIKE - (SPIKE - RATE) / 25 * abs(now - 25))
+
+
+def goodput(
+    policies: Sequence[Policy], *, seed: int, demand: Callable[[float], float] = spiking, seconds: int = SECONDS
+) -> Rates:
     """Calls that succeeded in each second of one run."""
     env, random = Clock(), Random(seed)
     server = Contended(env, random)
     strategy = compose(policies, Scope(random=random))
-    answered = np.zeros(SECONDS + 1)
+    answered = np.zeros(seconds + 1)
 
     def done(now: float, outcome: Outcome) -> None:
         answered[int(now)] += outcome.ok
 
     def call(_event: Any) -> None:
         Run(env, strategy(env.now, PLAIN), server.submit, done).start()
-        spiking = SPIKE_AT <= env.now <= SPIKE_AT + SPIKE_FOR
-        Timer(env, random.expovariate(spike if spiking else rate), call)
+        rate = demand(env.now)
+        if rate > 0:
+            Timer(env, random.expovariate(rate), call)
 
     Timer(env, 0.0, call)
-    env.run(until=SECONDS)
-    return answered[:SECONDS]
+    env.run(until=seconds)
+    return answered[:seconds]
 
 
 Runs: TypeAlias = Mapping[str, Rates]

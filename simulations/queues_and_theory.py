@@ -27,6 +27,7 @@ Numbers: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Draw: TypeAlias = Callable[[np.random.Generator, tuple[int, ...]], Numbers]
 
 RUNS = 100
+LENGTH = 1.0  # of the runs that need not be as long as they are; the test suite takes less
 Z99 = 2.626  # Student's quantile for 99 % and 99 degrees of freedom
 
 SERVICES: dict[str, tuple[float, Draw]] = {
@@ -68,6 +69,11 @@ class Line:
     def inside(self) -> bool:
         """The formula lies in the interval of 99 %."""
         return abs(self.z) <= Z99
+
+
+def scaled(count: int) -> int:
+    """``count``, as long as runs are to be."""
+    return max(1, round(LENGTH * count))
 
 
 def lindley(draws: np.random.Generator, load: float, draw: Draw, *, warm: int, count: int) -> tuple[Numbers, Numbers]:
@@ -113,6 +119,7 @@ def chain(
     steps: int,
 ) -> Numbers:
     """Long-run mean of ``measure`` in a Markov chain that starts in state 0, per replication."""
+    steps = scaled(steps)
     state, moved = np.zeros((RUNS, len(moves[0]))), np.array(moves, dtype=float)
     total, time = np.zeros(RUNS), np.zeros(RUNS)
     for step in range(-steps // 5, steps):
@@ -128,7 +135,7 @@ def chain(
 
 def single_servers(draws: np.random.Generator) -> Iterator[Line]:
     """M/M/1 at ρ = 0.8 (times in units of E[S]) and Pollaczek-Khinchine."""
-    waits, sizes = lindley(draws, 0.8, SERVICES["M"][1], warm=2_000, count=20_000)
+    waits, sizes = lindley(draws, 0.8, SERVICES["M"][1], warm=2_000, count=scaled(20_000))
     times = waits + sizes
     steady = queues.mm1(arrival_rate=0.8, service_rate=1.0)
     yield Line(name="M/M/1 W", formula=steady.response, simulated=times.mean(axis=1))
@@ -139,7 +146,7 @@ def single_servers(draws: np.random.Generator) -> Iterator[Line]:
     for load in (0.5, 0.8, 0.9, 0.95):
         length = round(300 / (1 - load) ** 1.5)
         for name, (scv, draw) in SERVICES.items():
-            waits, _ = lindley(draws, load, draw, warm=length, count=3 * length)
+            waits, _ = lindley(draws, load, draw, warm=length, count=scaled(3 * length))
             formula = queues.mg1(arrival_rate=load, mean_service=1.0, scv=scv).wait
             yield Line(name=f"M/{name}/1 Wq, ρ = {load}", formula=formula, simulated=waits.mean(axis=1))
 
@@ -213,37 +220,89 @@ def standby(draws: np.random.Generator, kind: redundancy.Standby, crews: int) ->
     return chain(draws, rates, ((1,), (-1,)), lambda state: state[:, 0] == 2, steps=20_000)
 
 
-def tries_and_parts(draws: np.random.Generator) -> Iterator[Line]:
-    """Retries of independent failures, redundant units, arrangements drawn part by part."""
-    for failure, count in ((0.5, 3), (0.1, 3), (0.3, 2)):
-        failed = np.cumprod(draws.random((RUNS, 2_000, count + 1)) < failure, axis=2)
+def unavailable(draws: np.random.Generator, needed: int, units: int, up: float) -> Numbers:
+    """How often fewer than ``needed`` of ``units`` are up.
+
+    That is rare for good units, so they fail with at least 0.4 here, and every draw counts as much as it is likelier
+    with the true probability (importance sampling).
+    """
+    down = max(1 - up, 0.4)
+    failed = (draws.random((RUNS, scaled(5_000), units)) < down).sum(axis=2)
+    weight = ((1 - up) / down) ** failed * (up / (1 - down)) ** (units - failed)
+    return np.asarray((weight * (units - failed < needed)).mean(axis=1))
+
+
+def until_lost(draws: np.random.Generator, first: float, second: float, repair: float) -> Numbers:
+    """Mean time until a second unit fails while one is repaired, at those rates of the first and the second failure."""
+    paths = (RUNS, scaled(2_000))
+    cycles = draws.geometric(second / (second + repair), paths)
+    return np.asarray((draws.gamma(cycles) / first + draws.gamma(cycles) / (second + repair)).mean(axis=1))
+
+
+def tries(draws: np.random.Generator) -> Iterator[Line]:
+    """Retries of independent failures."""
+    for failure, count in ((0.5, 3), (0.1, 3), (0.05, 3), (0.01, 3), (0.3, 2)):
+        failed = np.cumprod(draws.random((RUNS, scaled(2_000), count + 1)) < failure, axis=2)
         attempts = 1 + failed[:, :, :-1].sum(axis=2)
         by_formula = retries.attempts_per_call(failure=failure, retries=count)
         yield Line(
             name=f"attempts, f = {failure}, {count} retries", formula=by_formula, simulated=attempts.mean(axis=1)
         )
-        success = retries.success_probability(failure=failure, retries=count)
-        simulated = 1 - failed[:, :, -1].mean(axis=1)
-        yield Line(name=f"success, f = {failure}, {count} retries", formula=success, simulated=simulated)
+        if failure ** (count + 1) > 1e-3:
+            success = retries.success_probability(failure=failure, retries=count)
+            simulated = 1 - failed[:, :, -1].mean(axis=1)
+            yield Line(name=f"success, f = {failure}, {count} retries", formula=success, simulated=simulated)
+
+
+def repaired(draws: np.random.Generator) -> Iterator[Line]:
+    """Two units of which one stands by, and how long until both are down; 2 of 3."""
+    fail, repair = 1e-3, 0.1
     for kind in redundancy.Standby:
         for crews in (1, 2):
-            formula = redundancy.two_unit_unavailability(kind, failure_rate=1e-3, repair_rate=0.1, crews=crews)
+            formula = redundancy.two_unit_unavailability(kind, failure_rate=fail, repair_rate=repair, crews=crews)
             yield Line(name=f"{kind} standby, crews {crews}", formula=formula, simulated=standby(draws, kind, crews))
-    for needed, units, up in ((2, 3, 0.9), (3, 5, 0.9), (4, 6, 0.9), (2, 3, 0.99)):
-        working = (draws.random((RUNS, 5_000, units)) < up).sum(axis=2) >= needed
-        formula = redundancy.k_of_n(needed, units, up)
-        yield Line(name=f"{needed} of {units}, p = {up}", formula=formula, simulated=working.mean(axis=1))
-    chances = (0.9, 0.8, 0.95, 0.85, 0.7)
-    a, b, c, d, e = (draws.random((RUNS, 5_000)) < chance for chance in chances)
-    whole = (a & b) | (c & d) | (a & e & d) | (c & e & b)
-    yield Line(name="bridge of five", formula=redundancy.bridge(*chances), simulated=whole.mean(axis=1))
+        first = 2 * fail if kind is redundancy.Standby.HOT else fail
+        formula = redundancy.two_unit_mttf(kind, failure_rate=fail, repair_rate=repair)
+        yield Line(name=f"{kind} standby, MTTF", formula=formula, simulated=until_lost(draws, first, fail, repair))
+        formula = redundancy.two_unit_mttf(kind, failure_rate=fail)
+        yield Line(
+            name=f"{kind} standby, no repair, MTTF", formula=formula, simulated=until_lost(draws, first, fail, 0.0)
+        )
+    formula = redundancy.two_of_three_mttf(failure_rate=fail, repair_rate=repair)
+    yield Line(name="2 of 3, MTTF", formula=formula, simulated=until_lost(draws, 3 * fail, 2 * fail, repair))
+
+
+def parts(draws: np.random.Generator) -> Iterator[Line]:
+    """Arrangements, drawn part by part: k of n, the book's table, the bridge, common causes."""
+    for needed, units in ((2, 3), (3, 5), (4, 6)):
+        for up in (0.9, 0.99, 0.999):
+            formula = 1 - redundancy.k_of_n(needed, units, up)
+            simulated = unavailable(draws, needed, units, up)
+            yield Line(name=f"{needed} of {units} down, p = {up}", formula=formula, simulated=simulated)
+    for units in (1, 2, 3, 4):
+        formula = 1 - redundancy.parallel([0.99] * units)
+        yield Line(name=f"{units} in parallel down", formula=formula, simulated=unavailable(draws, 1, units, 0.99))
+    behind = 1 - (1 - unavailable(draws, 1, 1, 0.99)) * (1 - unavailable(draws, 1, 3, 0.99))
+    yield Line(name="balancer and three, down", formula=1 - redundancy.series([0.99, 0.999999]), simulated=behind)
+    for units, up in ((5, 0.999), (10, 0.999), (30, 0.9999)):
+        working = (draws.random((RUNS, scaled(5_000), units)) < up).all(axis=2).mean(axis=1)
+        yield Line(name=f"{units} x {up} in series", formula=redundancy.series([up] * units), simulated=working)
+    for chances in ((0.5,) * 5, (0.8,) * 5, (0.99,) * 5, (0.9, 0.8, 0.95, 0.85, 0.7)):
+        a, b, c, d, e = (draws.random((RUNS, scaled(5_000))) < chance for chance in chances)
+        whole = (a & b) | (c & d) | (a & e & d) | (c & e & b)
+        formula = redundancy.bridge(*chances)
+        yield Line(name=f"bridge, p = {chances[0]} ... {chances[4]}", formula=formula, simulated=whole.mean(axis=1))
+    for beta, down in ((0.0, 0.01), (0.01, 0.01), (0.05, 0.01), (0.1, 0.01), (0.2, 0.01), (0.1, 0.001)):
+        formula = redundancy.CommonCause(beta=beta).unavailability(2, down)
+        alone = unavailable(draws, 1, 2, 1 - (1 - beta) * down)
+        yield Line(name=f"beta {beta}, q = {down}", formula=formula, simulated=alone + beta * down)
 
 
 def play(*, seed: int) -> list[Line]:
     """Every line once."""
     draws = np.random.default_rng(seed)
-    parts = (single_servers, several_servers, sharing_and_retrials, tries_and_parts)
-    return [line for part in parts for line in part(draws)]
+    studies = (single_servers, several_servers, sharing_and_retrials, tries, repaired, parts)
+    return [line for study in studies for line in study(draws)]
 
 
 def most_outside(lines: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,23 @@ def test_most_runs_without_backoff_stay_down() -> None:
 
 
 def test_without_the_spike_nothing_happens() -> None:
-    rate = study.goodput(study.TRIES["no backoff"], seed=1, spike=study.RATE)
+    rate = study.goodput(study.TRIES["no backoff"], seed=1, demand=lambda _now: study.RATE)
     assert rate[10:].mean() == pytest.approx(study.RATE, rel=0.08)
 
 
 def test_below_the_boundary_of_22_calls_every_run_comes_back() -> None:
+    demand = partial(study.spiking, rate=18.0, spike=100.0)
     for seed in range(3):
-        rate = study.goodput(study.TRIES["no backoff"], seed=seed, rate=18.0, spike=100.0)
+        rate = study.goodput(study.TRIES["no backoff"], seed=seed, demand=demand)
         assert rate[-10:].mean() == pytest.approx(18, rel=0.25)
+
+
+@pytest.mark.parametrize("clients", study.TRIES)
+def test_a_slow_rise_and_fall_takes_the_server_down_whoever_backs_off(clients: str) -> None:
+    """In the reference goodput is 0 from about 25 s on, the moment of the peak, under both policies."""
+    rate = study.goodput(study.TRIES[clients], seed=1, demand=study.ramp, seconds=60)
+    assert rate[10:18].mean() > 40
+    assert rate[27:].sum() == 0
 
 
 def test_a_seed_decides_everything() -> None:

@@ -57,3 +57,21 @@ def test_bronsons_way_out_is_fewer_retries_than_there_is_room_for() -> None:
 
 def test_the_calibrated_model_decides_between_the_published_cuts() -> None:
     assert [study.fluid(cut).is_metastable for cut in (0.775, 0.78, 0.80)] == [False, False, True]
+
+
+def test_at_78_percent_the_world_is_just_beyond_the_border_that_the_fluid_model_puts_at_more() -> None:
+    """The paper's run recovers at 78 %; ours does at 77.5 % and not at 78 %. The reason is measured here.
+
+    When the cut ends, the backlog is what the fluid model says, less than the time-out of 3 s. But callers who are in
+    the queue then go on timing out, so that it still grows for 2 s: past 3 s at 78 %, which is what sustains the storm.
+    The paper says itself that outcomes near the border are a matter of chance.
+    """
+    result = run(study.huang(0.78))
+    (cut,) = result.scenario.faults
+    seconds_of_work = result.series["service.mongo.queue"] * study.HUANG_SCALE / 16_000
+    end = int(cut.until) - 1
+    fluid = study.fluid(0.78).backlog / 16_000
+    assert fluid == pytest.approx(2.86, abs=0.01)
+    assert seconds_of_work[end] == pytest.approx(fluid, rel=0.05)
+    assert seconds_of_work[end] < 3 < seconds_of_work[end + 2]
+    assert result.verdict.word == "metastable"
