@@ -30,6 +30,7 @@ from stormlab.outcome import Ending, Outcome
 from stormlab.policies import HealthCheck, Pool, Scope, compose
 from stormlab.scenario.arrivals import arrival_times, load_factor
 from stormlab.scenario.disturbances import Block, Change
+from stormlab.scenario.external import address
 from stormlab.scenario.model import Client, Closed, Scenario
 from stormlab.scenario.recorder import ServiceLog
 from stormlab.scenario.requests import requests_of
@@ -339,10 +340,15 @@ class Players:
         gevent.sleep(3600)
 
 
+def _path_at(url: str | None) -> str:
+    """What is asked for: a value of the key-value service, or what the address of another service says."""
+    return "/v1/stormlab" if url is None else address(url).path
+
+
 PLAYERS = Players(len(SCENARIO.clients))
 SCRAPED = None if METRICS is None else serve(METRICS, PLAN.metrics)
 CALLEES = {
-    target: Callee(target, PLAN.targets[target], "/v1/stormlab")
+    target: Callee(target, PLAN.targets[target], _path_at(SCENARIO.services[target].url))
     for target in {client.target for client in SCENARIO.clients.values()}
 }
 

@@ -99,6 +99,7 @@ def gain(availability, beta):
     axes.semilogy(counts, apart, "o--", color=style.BLUE)
     axes.semilogy(counts, together, "o-", color=style.VERMILLION, linewidth=2.4)
     axes.set(xlabel="replicas", ylim=(1e-6, 1e4))
+    axes.yaxis.set_major_formatter("{x:g}")
     style.label_ends(axes, [(apart[-1], "independent", style.BLUE), (together[-1], "as in life", style.VERMILLION)])
     return drawn
 

@@ -42,7 +42,7 @@ def curve(servers):
     times = [mmc(arrival_rate=float(u) * servers, service_rate=1, servers=servers).response for u in loads]
     knee = loads[np.argmax(np.array(times) > 2)]
     drawn = style.canvas(
-        f"{servers} server(s): a request takes twice its service time at {knee:.0%} utilisation",
+        f"Servers: {servers}. A request takes twice its service time at {knee:.0%} utilisation",
         "mean response, in service times",
     )
     axes = drawn.axes[0]

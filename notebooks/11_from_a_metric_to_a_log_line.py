@@ -80,6 +80,7 @@ with style.house():
     for key, colour in (("p50", style.BLUE), ("p99", style.VERMILLION)):
         axes.semilogy(at, [1000 * one[key] for one in samples], color=colour, linewidth=2.4)
     axes.set(xlim=(0, at[-1]), ylim=(0.5, 1000), xlabel="time (s)")
+    axes.yaxis.set_major_formatter("{x:g}")
     style.label_ends(
         axes,
         [(1000 * samples[-1][key], key, colour) for key, colour in (("p50", style.BLUE), ("p99", style.VERMILLION))],

@@ -17,6 +17,7 @@ from stormlab.cli.group import OUR_FAULT, StormlabGroup
 from stormlab.cli.hysteresis import hysteresis
 from stormlab.cli.lesson import lesson
 from stormlab.cli.load import load
+from stormlab.cli.new import new
 from stormlab.cli.parts import proxy, services
 from stormlab.cli.play import compare, run
 from stormlab.cli.scenarios import list_scenarios, show
@@ -37,24 +38,11 @@ def cli() -> None:
     """
 
 
-for command in (
-    list_scenarios,
-    show,
-    run,
-    compare,
-    sweep,
-    hysteresis,
-    seeds,
-    diff,
-    load,
-    availability,
-    up,
-    down,
-    proxy,
-    services,
-    lesson,
-    doctor,
-):
+COMMANDS = (
+    *(list_scenarios, show, new, run, compare, sweep, hysteresis, seeds, diff, load, availability),
+    *(up, down, proxy, services, lesson, doctor),
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 

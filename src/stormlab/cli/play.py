@@ -107,7 +107,7 @@ def run(*, scenario: str, variant: str, world: Worlds | None, as_json: bool, out
     \b
     stormlab run retry-storm --variant naive --seeds 20
     stormlab run retry-storm --variant budget --both
-    stormlab run my-own.toml --set clients.web.arrivals.rate=80 --json
+    stormlab run retry-storm --set clients.web.arrivals.rate=80 --json
     """
     from stormlab import api
     from stormlab.api import output

@@ -6,7 +6,18 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from stormlab.errors import BadInput
-from stormlab.scenario.disturbances import Capacity, Change, Disturbance, Misjudge, Poison, Repair, Restart, Stall
+from stormlab.scenario.disturbances import (
+    Capacity,
+    Change,
+    Disturbance,
+    Down,
+    Misjudge,
+    Poison,
+    Repair,
+    Restart,
+    Stall,
+    Toxic,
+)
 from stormlab.scenario.model import Scenario, Service
 
 #: More processes of services than this are refused.
@@ -43,6 +54,7 @@ def obstacles(scenario: Scenario) -> Iterator[Obstacle]:
         yield from _of_service(name, service)
     for one in _all(scenario):
         yield from _of_disturbance(scenario, one)
+    yield from _of_guests(scenario)
     count = sum(1 if together(service) else service.replicas for service in scenario.services.values())
     if count > MOST_PROCESSES:
         why = f"{count} replicas would be as many processes, more than the {MOST_PROCESSES} of a live run"
@@ -56,6 +68,8 @@ def refuse_what_cannot_be_done(scenario: Scenario) -> None:
 
 
 def _of_service(name: str, service: Service) -> Iterator[Obstacle]:
+    if service.url is not None:
+        return
     for key in _SIMULATED_ONLY:
         if getattr(service, key):
             yield Obstacle(f"services.{name}.{key}")
@@ -86,6 +100,22 @@ def _of_change(scenario: Scenario, change: Change) -> Iterator[Obstacle]:
         if changed.services[name].model_copy(update=numbers) != service:
             why = "in a live run a change can set workers and queue.limit of a service, and policies of a client; other"
             yield Obstacle(change.label, f"{why} keys of services.{name} are simulated only")
+
+
+def _of_guests(scenario: Scenario) -> Iterator[Obstacle]:
+    """Of a service that somebody else runs, only the way to it and its callers can be disturbed."""
+    guests = {name for name, service in scenario.services.items() if service.url is not None}
+    for name in scenario.services.keys() - guests:
+        for index, call in enumerate(scenario.services[name].calls):
+            if call.target in guests:
+                yield Obstacle(
+                    f"services.{name}.calls.{index}", "a live service cannot call one with a url; clients can"
+                )
+    for one in _all(scenario):
+        touched = one.target in guests and not isinstance(one, Toxic | Down)
+        if touched or (one.through is not None and one.through.service in guests):
+            remedy = "use a network fault (such as latency, bandwidth or down) or a load-spike"
+            yield Obstacle(one.label, f"{one.target!r} is a program of yours (url), which is left alone", remedy)
 
 
 def _all(scenario: Scenario) -> tuple[Disturbance, ...]:

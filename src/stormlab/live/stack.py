@@ -2,7 +2,7 @@
 
 A service that asks nobody is played by the key-value service, one process per replica. One that calls others, needs a
 lease or has transactions is played by ``services.node``; its replicas share one process where they share something:
-a cache, the versions of records, or the sheer number of leases.
+a cache, the versions of records, or the sheer number of leases. One with a URL is running already: it gets a proxy.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from stormlab.chaos.client import ProxySpec, ToxiproxyClient
+from stormlab.errors import BadInput
 from stormlab.live import checkout, http, ports, programs
 from stormlab.live.children import START_LIMIT, Child
 from stormlab.live.possible import asks_others, together
+from stormlab.scenario.external import address
 from stormlab.scenario.model import Scenario, Service
 from stormlab.scenario.patterns import GuardSpec
 
@@ -82,15 +84,19 @@ class Stack:
         self._children: list[Child] = []
         self.control: ToxiproxyClient
         self.proxy_kind = ""
-        self.processes = _processes(scenario)
-        self.replicas = [replica for process in self.processes for replica in process.replicas]
+        self.processes, self._guests = _processes(scenario)
+        self.replicas = [replica for process in self.processes for replica in process.replicas] + self._guests
 
     def __enter__(self) -> Stack:
         try:
+            for guest in self._guests:
+                self._look_for(guest)
             self._start_proxy()
             leased = [one for one in self.processes if self._scenario.services[one.service].lease is not None]
             self._bring_up([one for one in self.processes if one not in leased])
             self._bring_up(leased)
+            for guest in self._guests:
+                self._publish(guest)
         except BaseException:
             self._end()
             raise
@@ -142,11 +148,17 @@ class Stack:
         process.child.wait_until(lambda: http.alive(process.port), seconds=START_LIMIT)
         process.start_seconds = time.monotonic() - began
 
+    def _look_for(self, guest: Replica) -> None:
+        """Raises BadInput when a service that should be running already is not."""
+        if not ports.answers(guest.port):
+            url = self._scenario.services[guest.service].url
+            raise BadInput(f"services.{guest.service}.url: nothing answers at {url}; start that service first")
+
     def _publish(self, replica: Replica) -> None:
         """Put a proxy in front of a replica, and a value into it if it keeps values."""
         here, there = f"{ports.HOST}:{replica.proxied}", f"{ports.HOST}:{replica.port}"
         self.control.create(ProxySpec(name=replica.name, listen=here, upstream=there))
-        if not asks_others(self._scenario.services[replica.service]):
+        if replica not in self._guests and not asks_others(self._scenario.services[replica.service]):
             http.exchange("PUT", replica.port, VALUE_PATH, VALUE)
 
     def _errands(self, process: Process, service: Service) -> dict[str, str]:
@@ -218,15 +230,18 @@ class Stack:
             child.stop()
 
 
-def _processes(scenario: Scenario) -> list[Process]:
-    """The processes of all services, with ports that are free."""
+def _processes(scenario: Scenario) -> tuple[list[Process], list[Replica]]:
+    """The processes of all services, with ports that are free, and the replicas that are running already."""
     numbers = iter(ports.free(3 * sum(service.replicas for service in scenario.services.values())))
-    processes = []
+    processes, guests = [], []
     for name, service in scenario.services.items():
+        if service.url is not None:
+            guests.append(Replica(name, 0, address(service.url).port, next(numbers)))
+            continue
         replicas = [Replica(name, index, next(numbers), next(numbers)) for index in range(service.replicas)]
         groups = [replicas] if together(service) else [[replica] for replica in replicas]
         processes += [Process(name, next(numbers), group) for group in groups]
-    return processes
+    return processes, guests
 
 
 def _tree(value: BaseModel, *, include: set[str] | None = None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from stormlab import units
 from stormlab.errors import InvalidValue
@@ -17,6 +17,7 @@ from stormlab.scenario.complaints import Contradictions
 from stormlab.scenario.consistency import contradictions
 from stormlab.scenario.distributions import Distribution, Fixed
 from stormlab.scenario.disturbances import LONGEST, AnyDisturbance, Change, PositiveSeconds, Seconds, Strict
+from stormlab.scenario.external import address
 from stormlab.scenario.parts import Buffer, Cache, Keys, Lease, Slowdown, best_concurrency
 from stormlab.scenario.paths import near
 from stormlab.scenario.patterns import GuardSpec, PolicySpec
@@ -27,6 +28,7 @@ AnyDistribution: TypeAlias = Annotated[Distribution, Field(discriminator="kind")
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Rate: TypeAlias = Annotated[units.PerSecond, Field(gt=0, allow_inf_nan=False)]
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+Url: TypeAlias = Annotated[str, AfterValidator(lambda url: str(address(url)))]
 
 
 class Queue(Strict):
@@ -70,9 +72,11 @@ class Service(Strict):
     checks; ``panic`` says what happens when too few are left. ``guards`` stand at the door of every replica, the
     outermost first: they admit a request, ask for a cheaper answer, or refuse it before it costs anything.
     With ``optimistic`` requests are transactions that conflict: one succeeds only if no other with the same key has
-    succeeded since it arrived.
+    succeeded since it arrived. A ``url`` says that the service is running already, on this machine: a live run sends
+    its requests there, and all other keys describe the model that the simulation plays.
     """
 
+    url: Url | None = None
     workers: Count
     service_time: AnyDistribution
     slowdown: Slowdown | None = None

@@ -29,7 +29,7 @@ KNOWN: dict[type[BaseModel], frozenset[str]] = {
         {"name", "variant", "title", "description", "run", "services", "clients", "faults", "interventions", "expect"}
     ),
     RunSettings: frozenset(["duration", "warmup", "seed", "recover_within", "live_speed"]),
-    Service: frozenset(["workers", "service_time", "slowdown", "queue"]),
+    Service: frozenset(["url", "workers", "service_time", "slowdown", "queue"]),
     Queue: frozenset({"limit", "discipline"}),
     Client: frozenset(["target", "arrivals", "policies", "shape"]),
     Poisson: frozenset({"kind", "rate"}),

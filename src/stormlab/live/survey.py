@@ -1,0 +1,110 @@
+"""What a service that is running already can do, found out from outside: its time for one request, and its capacity.
+
+First one request after another: the mean and the spread of the time that one takes. Then 1, 2, 4, … callers at once,
+each asking again as soon as it is answered, until more callers get no more answers: that is the capacity C. By Little's
+law as many requests are in work then as mean time × C, which is the number of workers of the model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from dataclasses import dataclass
+
+from stormlab.errors import BadInput
+from stormlab.scenario.external import Address
+
+#: Requests one after another; s of asking at each number of callers; most callers at once.
+ALONE, SECONDS, MOST = 30, 0.8, 64
+#: More callers that get less than this many times the answers say that the service is full.
+GAIN = 1.1
+#: One request may take so long, in s.
+PATIENCE = 10.0
+#: The spread of the model is at least this: a measurement of nothing but the same would be suspicious.
+LEAST_SPREAD = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """``mean`` s and coefficient of variation ``spread`` of one request alone; ``capacity`` answers/s at ``callers``.
+
+    ``saturated`` says whether more callers got no more answers; else the capacity is larger than that.
+    """
+
+    mean: float
+    spread: float
+    capacity: float
+    callers: int
+    saturated: bool
+
+    @property
+    def workers(self) -> int:
+        """How many requests are in work at full capacity, at least one."""
+        return max(1, round(self.mean * self.capacity))
+
+    @property
+    def service_time(self) -> float:
+        """The mean service time in s with which so many workers have this capacity."""
+        return self.workers / self.capacity
+
+
+def survey(address: Address) -> Survey:
+    """Ask the service at ``address`` for some seconds.
+
+    Raises:
+        BadInput: it does not answer, or with an error; the message says with which.
+    """
+    return asyncio.run(_survey(address))
+
+
+async def _survey(address: Address) -> Survey:
+    alone = [await _ask(address) for _ in range(ALONE)]
+    mean = statistics.fmean(alone)
+    spread = max(LEAST_SPREAD, statistics.stdev(alone) / mean)
+    best, callers, saturated = 0.0, 1, False
+    while callers <= MOST and not saturated:
+        rate = await _rate(address, callers)
+        saturated = callers > 1 and rate < GAIN * best
+        best, callers = max(best, rate), callers * 2
+    return Survey(mean=mean, spread=spread, capacity=best, callers=callers // 2, saturated=saturated)
+
+
+async def _rate(address: Address, callers: int) -> float:
+    """Answers per s to so many callers at once."""
+    began = time.monotonic()
+
+    async def caller() -> int:
+        answers = 0
+        while time.monotonic() - began < SECONDS:
+            await _ask(address)
+            answers += 1
+        return answers
+
+    answers = sum(await asyncio.gather(*(caller() for _ in range(callers))))
+    return answers / (time.monotonic() - began)
+
+
+async def _ask(address: Address) -> float:
+    """Seconds that one request takes, on a connection of its own."""
+    began = time.monotonic()
+    try:
+        status = await asyncio.wait_for(_exchange(address), PATIENCE)
+    except (OSError, TimeoutError, ValueError, IndexError) as error:
+        raise BadInput(f"{address}: no answer ({error or type(error).__name__}); start the service first") from None
+    if status >= 400:
+        raise BadInput(f"{address}: answers with {status}; name a path that it serves")
+    return time.monotonic() - began
+
+
+async def _exchange(address: Address) -> int:
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    try:
+        head = f"GET {address.path} HTTP/1.1\r\nHost: {address.host}:{address.port}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode("ascii"))
+        line = await reader.readline()
+        while await reader.read(1 << 16):
+            pass
+        return int(line.split()[1])
+    finally:
+        writer.close()
