@@ -18,10 +18,10 @@ def new(*, file: Path, url: str | None, name: str, force: bool) -> None:
     """Write a scenario to FILE: a service, callers who retry, a rush, and a variant with a retry budget.
 
     \b
-    stormlab new mine.toml --url http://127.0.0.1:9000/
-    stormlab run mine.toml --both
+    stormlab new mine.toml
+    stormlab run mine.toml --variant budget
 
-    With --url, live runs send their requests to that service, through the chaos proxy, and the model that the
+    With --url http://127.0.0.1:9000/ live runs send their requests to that service, through the chaos proxy, and the model that the
     simulation plays has the service time and the capacity that were measured.
     """
     from stormlab.scenario import loader

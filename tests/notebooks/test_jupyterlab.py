@@ -1,0 +1,119 @@
+"""A lesson in a real JupyterLab: cells run, the form takes an answer, and a slider draws the figure again."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import nbformat
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from stormlab.live import ports
+from tests.conftest import find_program, skip_without
+from tools import notebooks
+from tools.browser import headless
+
+pytestmark = [pytest.mark.live, pytest.mark.real, pytest.mark.timeout(300)]
+T = TypeVar("T")
+
+LESSON = notebooks.FOLDER / "02_anatomy_of_a_retry_storm.py"
+PICTURE, HANDLE = "img.widget-image", ".widget-slider .noUi-handle"
+
+
+def eventually(what: Callable[[], T], seconds: float = 90) -> T:
+    """What ``what`` gives as soon as that is something."""
+    limit = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A JupyterLab with the first question and the sliders of one lesson."""
+    folder = tmp_path_factory.mktemp("lab")
+    notebook = notebooks.from_source(LESSON)
+    wanted = ("Lesson(", '"recovers", "The', "explore(")
+    notebook.cells = [one for one in notebook.cells if one.cell_type == "code" and any(w in one.source for w in wanted)]
+    notebook.cells = [notebook.cells[0], notebook.cells[1], notebook.cells[-1]]
+    nbformat.write(notebook, folder / "lesson.ipynb")  # type: ignore[no-untyped-call]
+    (port,) = ports.free(1)
+    command = [
+        sys.executable,
+        "-m",
+        "jupyter",
+        "lab",
+        "--no-browser",
+        "--allow-root",
+        f"--port={port}",
+        "--ip=127.0.0.1",
+    ]
+    command += [
+        "--IdentityProvider.token=",
+        "--LabApp.news_url=",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    with (folder / "lab.log").open("w") as log:
+        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        try:
+            eventually(lambda: server.poll() is None and ports.answers(port))
+            yield f"http://127.0.0.1:{port}/lab/tree/lesson.ipynb"
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def page(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    browser, driver = find_program("chromium"), find_program("chromedriver")
+    if browser is None or driver is None:
+        skip_without(
+            "chromium and chromedriver", remedy="run `make real-parts`, or install chromium and chromium-driver"
+        )
+    chrome = headless(browser, driver, profile=tmp_path_factory.mktemp("profile"), size=(1300, 1500))
+    try:
+        chrome.get(address)
+        yield chrome
+        chrome.save_screenshot("/tmp/lab.png")
+    finally:
+        chrome.quit()
+
+
+def all_of(page: webdriver.Chrome, css: str) -> list[Any]:
+    return page.find_elements(By.CSS_SELECTOR, css)
+
+
+def clicked(page: webdriver.Chrome, css: str) -> bool:
+    """Whether the first such element could be clicked: the page may be building itself still."""
+    with contextlib.suppress(WebDriverException, IndexError):
+        all_of(page, css)[0].click()
+        return True
+    return False
+
+
+def test_a_slider_changes_the_figure(page: webdriver.Chrome, record_property: Callable[[str, object], None]) -> None:
+    eventually(lambda: all_of(page, ".jp-Notebook-ExecutionIndicator[data-status='idle']"))
+    eventually(lambda: clicked(page, ".jp-Cell .cm-content"))
+    for _ in range(3):
+        ActionChains(page).key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
+    form = eventually(lambda: all_of(page, ".widget-radio input"))
+    picture = eventually(lambda: all_of(page, PICTURE), 200)[0]
+    assert len(form) == 2
+    before = picture.get_attribute("src")
+    eventually(lambda: clicked(page, HANDLE))
+    handle = all_of(page, HANDLE)[0]
+    began = time.monotonic()
+    handle.send_keys(Keys.ARROW_RIGHT)
+    eventually(lambda: all_of(page, PICTURE)[0].get_attribute("src") != before)
+    record_property("seconds from key to picture", round(time.monotonic() - began, 2))
+    print(f"{time.monotonic() - began:.2f} s from key to picture")
