@@ -10,7 +10,7 @@
 import stormlab
 from stormlab.lessons import Lesson, show
 from stormlab.report.comparison import comparison_figure
-from stormlab.report.figures import load_figure
+from stormlab.report.incident import incident_figure
 
 lesson = Lesson("dynamodb-2015")
 scenario = stormlab.load("dynamodb-2015")
@@ -37,8 +37,12 @@ lesson.predict(
 )
 
 # %%
-alone = stormlab.run("dynamodb-2015", variant="left-alone")
-show(load_figure(alone.results))
+alone = stormlab.run(
+    "dynamodb-2015",
+    variant="left-alone",
+    overrides={"timeline": [{"at": 1200, "what": "network disruption", "clock": "2:19"}]},
+)
+show(incident_figure(alone.results))
 plateau = 1 - alone[0].measures["after"]["success_ratio"]
 print(alone[0].verdict.sentence)
 lesson.observe(
@@ -60,7 +64,7 @@ assert 0.45 < plateau < 0.65
 
 # %%
 real = stormlab.run("dynamodb-2015")
-show(load_figure(real.results))
+show(incident_figure(real.results))
 for standing in real.standings:
     print("✓" if standing.ok else "✗", standing.name)
 assert real.ok

@@ -21,8 +21,8 @@ def new(*, file: Path, url: str | None, name: str, force: bool) -> None:
     stormlab new mine.toml
     stormlab run mine.toml --variant budget
 
-    With --url http://127.0.0.1:9000/ live runs send their requests to that service, through the chaos proxy, and the model that the
-    simulation plays has the service time and the capacity that were measured.
+    With --url http://127.0.0.1:9000/ live runs send their requests to that service, through the chaos proxy, and
+    the model that the simulation plays has the service time and the capacity that were measured.
     """
     from stormlab.scenario import loader
 

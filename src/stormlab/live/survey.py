@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from stormlab.errors import BadInput
@@ -55,7 +56,8 @@ def survey(address: Address) -> Survey:
     Raises:
         BadInput: it does not answer, or with an error; the message says with which.
     """
-    return asyncio.run(_survey(address))
+    with ThreadPoolExecutor(1) as elsewhere:  # a notebook has a running loop in this thread
+        return elsewhere.submit(asyncio.run, _survey(address)).result()
 
 
 async def _survey(address: Address) -> Survey:
