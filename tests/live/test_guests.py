@@ -107,5 +107,5 @@ def test_what_is_not_ours_is_not_stopped_or_slowed(tmp_path: Path, fault: dict[s
 def test_services_of_ours_do_not_call_it(tmp_path: Path) -> None:
     front = {"workers": 2, "service_time": {"kind": "fixed", "mean": 0.01}, "calls": [{"target": "shop"}]}
     scenario = stormlab.load(scenario_file(tmp_path, "http://127.0.0.1:1/"), overrides={"services.front": front})
-    with pytest.raises(BadInput, match=r"services.front.calls.0: a live service cannot call one with a url"):
+    with pytest.raises(BadInput, match=r"services.front.calls.0: a live service calls none with a url"):
         refuse_what_cannot_be_done(scenario)

@@ -108,9 +108,7 @@ def _of_guests(scenario: Scenario) -> Iterator[Obstacle]:
     for name in scenario.services.keys() - guests:
         for index, call in enumerate(scenario.services[name].calls):
             if call.target in guests:
-                yield Obstacle(
-                    f"services.{name}.calls.{index}", "a live service cannot call one with a url; clients can"
-                )
+                yield Obstacle(f"services.{name}.calls.{index}", "a live service calls none with a url; clients do")
     for one in _all(scenario):
         touched = one.target in guests and not isinstance(one, Toxic | Down)
         if touched or (one.through is not None and one.through.service in guests):
