@@ -153,7 +153,7 @@ class Conductor:
 
     def _look_for_lost(self, run: _Run) -> None:
         runner = self._environment.runner
-        if not isinstance(runner, MasterRunner):
+        if not isinstance(runner, MasterRunner) or run.finished:
             return
         for worker, share in run.job.shares.items():
             node = runner.clients.get(worker)
@@ -206,7 +206,7 @@ class _Run:
     def add(self, share: int, slice_: Slice) -> None:
         self.latest[share] = slice_
         self.clocks[share] = _further(self.clocks.get(share, 0.0), slice_)
-        self.tally.add(share, slice_, until=self.job.scenario.run.duration)
+        self.tally.add(share, slice_, until=self.job.scenario.run.duration + self.settings.late)
 
     def lose(self, share: int) -> bool:
         """Whether this is news: a worker that has reported that it is done cannot be lost any more."""

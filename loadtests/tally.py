@@ -100,7 +100,7 @@ class Tally:
         self.kept: list[Rows] | None = [] if keep_rows else None
 
     def add(self, share: int, slice_: Slice, *, until: float) -> None:
-        """Count what worker ``share`` reports; ``until`` is the end of the load in s."""
+        """Count what worker ``share`` reports; what is sent until ``until``, in s, is in time."""
         rows = slice_.rows
         self.seconds.attempts.update(slice_.attempts)
         if not len(rows):

@@ -127,6 +127,15 @@ def test_an_open_loop_keeps_its_schedule_whatever_the_server_does(stalled: Stall
     assert np.bincount(sent.astype(int))[: int(LENGTH)].tolist() == pytest.approx([1 / EVERY] * int(LENGTH), rel=0.05)
 
 
+def test_a_closed_loop_asks_for_less_when_answers_are_slow(stalled: Stalled) -> None:
+    rows = stalled.closed.rows()
+    slow = int(np.argmax(rows["ended"] - rows["sent"]))
+    began, ended = rows["sent"][slow], rows["ended"][slow]
+    during = int(((rows["sent"] > began) & (rows["sent"] < ended)).sum())
+    before = int((rows["sent"] < began).sum()) / began
+    assert during == 0 and before > 0.3 / EVERY
+
+
 def corrected_for_omission(rows: dict[str, np.ndarray[Any, Any]], every: float) -> HdrHistogram:
     """HdrHistogram's own correction: a value longer than the interval stands for those that were not measured."""
     histogram = HdrHistogram(1, 3_600_000_000, 3)
