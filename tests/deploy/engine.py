@@ -73,7 +73,10 @@ def running_engine() -> Iterator[Engine]:
                 child.wait_until(lambda: _answers(engine), seconds=30)
             except StormlabError as error:
                 skip_without(f"a Docker engine that runs here ({error})", remedy="see docs/docker.md")
-            yield engine
+            try:
+                yield engine
+            finally:
+                _remove_bridges(engine)
         finally:
             _stop(child)
 
@@ -90,6 +93,14 @@ def _command(folder: Path, socket: str) -> Sequence[str]:
 def _answers(engine: Engine) -> bool:
     words = ["docker", "version", "--format", "{{.Server.Version}}"]
     return not subprocess.run(words, env=os.environ | dict(engine.env), capture_output=True, check=False).returncode
+
+
+def _remove_bridges(engine: Engine) -> None:
+    """They are devices of this machine, which nothing else takes away, so after a failed test neither."""
+    containers = engine.run("docker", "ps", "--all", "--quiet").split()
+    if containers:
+        engine.run("docker", "rm", "--force", *containers)
+    engine.run("docker", "network", "prune", "--force")
 
 
 def _stop(child: Child) -> None:
