@@ -105,9 +105,10 @@ def _remove_bridges(engine: Engine) -> None:
 
 def _stop(child: Child) -> None:
     """Lets the engine end by itself first, so that it takes its containers along; then its name space is cleared."""
-    for first in Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(first), signal.SIGTERM)
-    with contextlib.suppress(StormlabError):
-        child.wait_until(lambda: False, seconds=10)
+    if child.status is None:
+        for first in Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(first), signal.SIGTERM)
+        with contextlib.suppress(StormlabError):
+            child.wait_until(lambda: False, seconds=10)
     child.stop()

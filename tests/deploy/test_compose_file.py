@@ -16,7 +16,7 @@ import yaml
 
 from services.gateway.settings import read_upstreams
 from stormlab.chaos.client import ProxySpec
-from stormlab.console.compose import PROFILES
+from stormlab.console.compose import PROFILES, USUAL
 from tests.conftest import ROOT
 from tests.deploy.engine import docker_config
 
@@ -73,6 +73,7 @@ def test_no_password_is_written_down(name: str) -> None:
 
 def test_profiles_are_those_that_the_command_line_knows() -> None:
     assert {profile for one in SERVICES.values() for profile in one["profiles"]} == set(PROFILES)
+    assert f"COMPOSE_PROFILES={','.join(USUAL)}\n" in (ROOT / ".env").read_text(encoding="utf-8")
 
 
 def test_the_addresses_in_the_files_are_those_of_services() -> None:
