@@ -100,6 +100,15 @@ sensitivity: $(SYNCED) ## over which range of its parameters each case study hol
 cases: $(SYNCED) ## every case study over ten seeds
 	CASE_SEEDS=10 $(BIN)/pytest tests/case_studies $(PYTEST_ARGS)
 
+# A colon, and the plot that shows both worlds best.
+LIVE_CASES := dynamodb-2015:queue slack-2022:load square-2017:load
+
+.PHONY: cases-live
+cases-live: $(SYNCED) ## three outages in both worlds, and the picture of it into case_studies/*/live.png (five minutes)
+	@set -e; for pair in $(LIVE_CASES); do case=$${pair%%:*}; \
+	  $(BIN)/stormlab run $$case --variant live --both --out runs/cases/$$case --force; \
+	  cp runs/cases/$$case/plots/$${pair##*:}.png case_studies/$$case/live.png; done
+
 .PHONY: cases-figures
 cases-figures: $(SYNCED) ## the picture of every outage, ten seeds next to the record, into case_studies/*/incident.png
 	$(BIN)/python -m tools.generate_case_figures

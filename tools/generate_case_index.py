@@ -37,11 +37,11 @@ def _row(folder: Path) -> str:
 
 
 def _live(case: loader.Source) -> str:
-    """Whether the case is played live, and in how much time; or that something in it cannot be."""
+    """Whether the case is played live, and in how much time; or whether something stands against it."""
     if "live" in case.variants:
         run = loader.resolve(case, variant="live").run
         return f"`live`, {run.duration / run.live_speed:.0f} s"
-    return "simulation only" if any(obstacles(loader.resolve(case))) else "nobody has tried"
+    return "simulation only" if any(obstacles(loader.resolve(case))) else "not tried"
 
 
 def main() -> None:
