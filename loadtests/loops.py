@@ -92,7 +92,7 @@ def played(words: Sequence[str], folder: Path) -> dict[str, Any]:
 def service(folder: Path) -> Iterator[str]:
     """A key-value service of known capacity; its address."""
     port, admin = free(2)
-    settings = {"HOST": HOST, "PORT": port, "ADMIN_PORT": admin, "TLOG_FILENAME": folder / "kv.log", "GRACE": 0}
+    settings = {"HOST": HOST, "PORT": port, "ADMIN_PORT": admin, "TLOG_FILENAME": folder / "kv.log", "GRACE": 0.1}
     settings |= {"WORKERS": WORKERS, "SERVICE_TIME": f"exponential:{SERVICE}", "QUEUE_LIMIT": QUEUE}
     settings |= {"MAX_REQUESTS": QUEUE, "TLOG_DURABILITY": "never", "LOG_LEVEL": "WARNING"}
     env = {name: str(value) for name, value in settings.items()}

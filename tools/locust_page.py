@@ -36,7 +36,7 @@ _FLAGS = (
     "disable-component-update", "disable-sync", "disable-dev-shm-usage",
 )  # fmt: skip
 #: What is played for the picture.
-SHOWN = {"rate": "60", "peak": "4", "seed": "7"}
+SHOWN = {"rate": "50", "peak": "4", "seed": "7"}
 
 
 class Page:
@@ -181,12 +181,12 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         service() as target,
-        locust("-H", target, "--fill", "no") as url,
+        locust("-H", target, "--keys", "50") as url,
         chromium(browser, driver, Path(profile)) as chrome,
     ):
         page = Page(chrome, url)
-        page.start(shape="FlashCrowd", users={"KvMixed", "KvHotKey"}, options=SHOWN | {"runTime": "60s"})
-        time.sleep(56)
+        page.start(shape="FlashCrowd", users={"KvMixed", "KvHotKey"}, options=SHOWN | {"runTime": "45s"})
+        time.sleep(44)
         page.tab("CHARTS")
         time.sleep(3)
         chrome.save_screenshot(str(IMAGES / "locust-charts.png"))
