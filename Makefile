@@ -90,9 +90,9 @@ docs: $(SYNCED) ## the documentation as a site, in build/site
 	@echo build/site/docs/index.html
 
 test: $(SYNCED) ## the whole test suite
-	$(BIN)/pytest $(PYTEST_ARGS)
+	@tools/run-tests $(BIN)/pytest $(PYTEST_ARGS)
 
-check: lint types imports fresh test ## everything that has to hold before a commit
+check: lint types imports fresh docs notebooks-check test ## everything that has to hold before a commit
 
 sensitivity: $(SYNCED) ## over which range of its parameters each case study holds, into its page (an hour); some: CASES="square-2017"
 	$(BIN)/python -m tools.sensitivity --play $(CASES)
