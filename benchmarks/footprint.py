@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from stormlab.live import ports
 from stormlab.live.footprint import Footprint, footprints
-from stormlab.live.ports import answers
 
 #: What has to hold, in s and bytes.
 READY, MEMORY = 10.0, 400e6
@@ -45,8 +45,7 @@ def main() -> int:
 
 def measured() -> tuple[float, list[Footprint]]:
     """Seconds from the command to readiness, and the processes at rest."""
-    base = next(n for n in range(33_000, 60_000, _BLOCK) if not any(answers(n + offset) for offset in range(_BLOCK)))
-    words = ["--base-port", str(base), "--proxy", "embedded", "--no-prometheus", "--no-jaeger"]
+    words = ["--base-port", str(ports.block(_BLOCK)), "--proxy", "embedded", "--no-prometheus", "--no-jaeger"]
     with tempfile.TemporaryDirectory(prefix="stormlab-footprint-") as scratch:
         env = os.environ | {"STORMLAB_STATE": str(Path(scratch) / "stack.json")}
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Pictures of the console for the documentation: a stack at rest, a retry storm that outlives its trigger, a trace."""
+"""Pictures of the console for the documentation: a trace, and a retry storm that outlives its trigger."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from urllib.request import Request, urlopen
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from stormlab.live import programs
-from stormlab.live.ports import HOST, answers
+from stormlab.live import ports, programs
+from stormlab.live.ports import HOST
 from tools.browser import headless
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
@@ -36,7 +36,6 @@ def main() -> None:
         try:
             page.get(url)
             wait(lambda: len(ask(url, "/api/samples")) > 40)
-            save(page, "console.png")
             wait(lambda: opened(page))
             page.execute_script("document.querySelector('#waterfall').scrollIntoView({block: 'center'})")
             save(page, "console-trace.png")
@@ -68,7 +67,7 @@ def outlived(samples: list[dict[str, Any]]) -> bool:
 @contextmanager
 def stack(folder: Path) -> Iterator[int]:
     """A stack of one's own; its first port."""
-    base = next(n for n in range(31_000, 60_000, _BLOCK) if not any(answers(n + offset) for offset in range(_BLOCK)))
+    base = ports.block(_BLOCK)
     env = os.environ | {"STORMLAB_STATE": str(folder / "stack.json")}
     command = [sys.executable, "-m", "stormlab", "up", "--base-port", str(base)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:

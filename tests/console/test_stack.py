@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from stormlab.live import ports
 from stormlab.live.actuator import Actuator
 from stormlab.live.ports import answers
 from stormlab.live.stack import Stack
@@ -84,10 +85,7 @@ def stormlab(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProces
 
 def block_of_ports() -> int:
     """The first of :data:`PORTS` consecutive free ports."""
-    for base in range(20_000 + os.getpid() % 5000, 60_000, PORTS):
-        if not any(answers(base + offset) for offset in range(PORTS)):
-            return base
-    raise AssertionError("no free ports")
+    return ports.block(PORTS, start=20_000 + os.getpid() % 5000)
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:

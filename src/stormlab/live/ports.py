@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from stormlab.errors import BadInput
 
 HOST = "127.0.0.1"
+#: The first of the ports that Linux gives to outgoing connections.
+_EPHEMERAL = 32_768
 
 
 def free(count: int) -> list[int]:
@@ -18,6 +20,18 @@ def free(count: int) -> list[int]:
         for sock in sockets:
             sock.bind((HOST, 0))
         return [int(sock.getsockname()[1]) for sock in sockets]
+
+
+def block(count: int, *, start: int = 20_000) -> int:
+    """The first of ``count`` consecutive free ports from ``start`` on, below those that systems give out by themselves.
+
+    Raises:
+        BadInput: there are none.
+    """
+    for base in range(start, _EPHEMERAL - count, count):
+        if all(_is_free(port) for port in range(base, base + count)):
+            return base
+    raise BadInput(f"no {count} consecutive ports are free between {start} and {_EPHEMERAL} on {HOST}")
 
 
 def answers(port: int) -> bool:
