@@ -101,6 +101,10 @@ def test_a_mistake_is_told(folder: Path, text: str, message: str) -> None:
         read(folder)
 
 
+def test_every_case_study_says_over_which_range_it_holds() -> None:
+    assert sorted(path.parent for path in CASES.glob("*/scenario.toml")) == STUDIES
+
+
 @pytest.mark.parametrize("study", STUDIES, ids=lambda folder: folder.name)
 def test_what_is_told_was_played_with_these_values(study: Path) -> None:
     findings = load(study)
