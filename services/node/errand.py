@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from random import Random
 
-from opentelemetry.trace import INVALID_SPAN, get_current_span
+from opentelemetry.trace import get_current_span
 
 from services.common.edge import Edge
 from services.common.exchange import Asked
@@ -25,7 +25,7 @@ LARGEST = 1 << 16
 
 
 class Errand:
-    """Asks ``call.target``, the edge being called ``name``; `start` it on the loop that serves, `close` it there."""
+    """Asks ``call.target``, the edge being called ``name``; made on the loop that serves, which starts its ``edge``."""
 
     def __init__(self, name: str, call: Call, *, metrics: EdgeMetrics, tracing: Tracing, seed: int) -> None:
         self.call = call
@@ -49,7 +49,7 @@ class Errand:
         return await self._ask(request.again(1) if request.attempt > 1 else request)
 
     async def _once(self, request: Request) -> Outcome:
-        return await self.edge.ask(ASKED, request, get_current_span() or INVALID_SPAN)
+        return await self.edge.ask(ASKED, request, get_current_span())
 
     async def _scatter(self, request: Request) -> Outcome:
         """Calls at the same time; the first failure is the answer, the others go on."""
