@@ -18,6 +18,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from selenium.common.exceptions import ElementClickInterceptedException, StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -76,10 +77,10 @@ class Page:
             return found
 
     def tab(self, name: str) -> None:
-        self._button(name).click()
+        self._click(name)
 
     def stop(self) -> None:
-        self._button("STOP").click()
+        self._click("STOP")
         eventually(lambda: self.state() in ("stopped", "ready"))
 
     def shapes(self) -> list[str]:
@@ -90,14 +91,23 @@ class Page:
     def find(self, css: str) -> list[WebElement]:
         return self.chrome.find_elements(By.CSS_SELECTOR, css)
 
-    def _button(self, words: str) -> WebElement:
-        def there() -> list[WebElement]:
-            return [one for one in self.find("button, [role=tab]") if one.text.strip().upper() == words.upper()]
+    def _click(self, words: str) -> None:
+        """On the button or the tab that says so, also while the page is being drawn anew."""
 
-        return eventually(there)[0]  # type: ignore[no-any-return]
+        def clicked() -> bool:
+            try:
+                for one in self.find("button, [role=tab]"):
+                    if one.text.strip().upper() == words.upper():
+                        one.click()
+                        return True
+            except (StaleElementReferenceException, ElementClickInterceptedException):
+                return False
+            return False
+
+        eventually(clicked)
 
     def _open(self, words: str) -> None:
-        self._button(words).click()
+        self._click(words)
         time.sleep(0.4)  # the fold opens slowly, and what is inside cannot be written to before
 
     def _choose(self, name: str, value: str) -> None:
@@ -185,8 +195,8 @@ def main() -> None:
         chromium(browser, driver, Path(profile)) as chrome,
     ):
         page = Page(chrome, url)
-        page.start(shape="FlashCrowd", users={"KvMixed", "KvHotKey"}, options=SHOWN | {"runTime": "45s"})
-        time.sleep(44)
+        page.start(shape="FlashCrowd", users={"KvMixed", "KvHotKey"}, options=SHOWN | {"runTime": "60s"})
+        time.sleep(54)
         page.tab("CHARTS")
         time.sleep(3)
         chrome.save_screenshot(str(IMAGES / "locust-charts.png"))
