@@ -84,8 +84,8 @@ def stormlab(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProces
 
 
 def block_of_ports() -> int:
-    """The first of :data:`PORTS` consecutive free ports."""
-    return ports.block(PORTS, start=20_000 + os.getpid() % 5000)
+    """The first of :data:`PORTS` consecutive free ports; other test processes look elsewhere."""
+    return ports.block(PORTS, start=20_000 + os.getpid() * 101 % 10_000)
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
