@@ -140,7 +140,7 @@ bench-sim: $(SYNCED) ## simulators side by side: ours, plain SimPy, ciw, C++; a 
 bench: $(SYNCED) ## every program under benchmarks/
 	@set -e; for name in $(BENCHMARKS); do echo "== benchmarks.$$name"; $(BIN)/python -m "benchmarks.$$name"; done
 
-real-parts: ## the real Toxiproxy into .tools/bin (needs Go)
+real-parts: ## the real Toxiproxy and Jaeger into .tools/bin (needs Go); Prometheus and others from Debian (root)
 	@tools/install-real-parts
 
 crash-test: $(SYNCED) ## kill the key-value service 200 times on the file log, then on PostgreSQL, and count what was lost
@@ -157,7 +157,7 @@ down: $(SYNCED) ## end the stack, in containers or not
 	$(BIN)/stormlab down
 
 clean: ## remove what the targets made, the environments too
-	rm -rf $(UV_PROJECT_ENVIRONMENT) .tools runs dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(UV_PROJECT_ENVIRONMENT) .tools runs dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(UV): tools/bootstrap.py

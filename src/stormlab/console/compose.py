@@ -34,7 +34,7 @@ def up(profiles: Sequence[str], say: Say) -> None:
 
     Raises:
         BadInput: there is no engine to start them on, or a port is taken; nothing was started then.
-        StormlabError: a container did not become healthy; nothing that was started now is left.
+        StormlabError: a container did not become healthy; all are removed then, unless some were there before.
     """
     compose = Compose.found()
     chosen = [word for profile in profiles or USUAL for word in ("--profile", profile)]
