@@ -13,7 +13,10 @@ import simpy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storm:
-    """Users who think, ask and try again; a service of which the speed drops for a while. Times in s."""
+    """Users who think, ask and try again; a service of which the speed drops for a while. Times in s.
+
+    The queue has room for as many attempts as there are users; who finds it full fails at once.
+    """
 
     clients: int
     think: float = 45.0
@@ -55,12 +58,13 @@ class PlainStorm:
             yield env.timeout(random.expovariate(1 / storm.think))
             for retry in range(storm.retries + 1):
                 self.attempts += 1
-                answer = env.event()
-                env.process(self._job(answer))
-                yield answer | env.timeout(storm.limit)
-                if answer.triggered:
-                    self.successes += 1
-                    break
+                if len(self.server.queue) < storm.clients:
+                    answer = env.event()
+                    env.process(self._job(answer))
+                    yield answer | env.timeout(storm.limit)
+                    if answer.triggered:
+                        self.successes += 1
+                        break
                 if retry < storm.retries:
                     yield env.timeout(random.uniform(0, min(storm.cap, storm.base * 2**retry)))
 

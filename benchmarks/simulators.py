@@ -41,7 +41,7 @@ def storm_scenario(storm: Storm) -> Scenario:
                 "kv": {
                     "workers": storm.workers,
                     "service_time": {"kind": "exponential", "mean": storm.service},
-                    "queue": {"limit": 100 * storm.clients},
+                    "queue": {"limit": storm.clients},
                 }
             },
             "clients": {

@@ -4,6 +4,8 @@
 //   storm closed CLIENTS THINK WORKERS SERVICE LIMIT RETRIES BASE CAP SLOW_AT SLOW_UNTIL SPEED DURATION SEED
 //   storm open RATE SERVICE REQUESTS SEED
 //
+// The queue has room for as many attempts as there are clients; who finds it full fails at once.
+//
 // Prints seconds of processor time, attempts, successes and the mean response time in s.
 
 #include <algorithm>
@@ -96,6 +98,7 @@ class Ring {
 
 public:
     bool empty() const { return head_ == tail_; }
+    uint64_t size() const { return tail_ - head_; }
     T& front() { return room_[head_ & (room_.size() - 1)]; }
     T& at(uint64_t place) { return room_[place & (room_.size() - 1)]; }
     const T* ahead(uint64_t count) { return head_ + count < tail_ ? &at(head_ + count) : nullptr; }
@@ -161,6 +164,18 @@ Totals closed(char** a) {
         waits.put(now + chance.exponential(think), client);
     };
 
+    auto fail = [&](int32_t client, double now) {
+        Client& one = fleet[client];
+        ++one.number;
+        if (one.attempt > retries) {
+            finish(client, now);
+        } else {
+            const double ceiling = std::min(cap, base * double(1u << (one.attempt - 1)));
+            ++one.attempt;
+            waits.put(now + chance.uniform() * ceiling, client);
+        }
+    };
+
     for (;;) {
         while (!limits.empty() && limits.front().item < 0) limits.pop();
         const double limit_due = limits.empty() ? never : limits.front().time, wake = waits.due();
@@ -183,15 +198,7 @@ Totals closed(char** a) {
             const int32_t client = limits.front().item;
             limits.pop();
             if (const Entry* later = limits.ahead(4); later && later->item >= 0) __builtin_prefetch(&fleet[later->item]);
-            Client& one = fleet[client];
-            ++one.number;
-            if (one.attempt > retries) {
-                finish(client, now);
-            } else {
-                const double ceiling = std::min(cap, base * double(1u << (one.attempt - 1)));
-                ++one.attempt;
-                waits.put(now + chance.uniform() * ceiling, client);
-            }
+            fail(client, now);
         } else {
             const int32_t client = waits.take(), later = waits.upcoming();
             if (later >= 0) __builtin_prefetch(&fleet[later]);
@@ -201,6 +208,10 @@ Totals closed(char** a) {
                 one.attempt = 1;
             }
             ++totals.attempts;
+            if (queue.size() >= uint64_t(clients)) {
+                fail(client, now);
+                continue;
+            }
             one.limit = limits.push({now + limit, client});
             queue.push({client, one.number});
             serve(now);
