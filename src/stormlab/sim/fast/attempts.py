@@ -30,6 +30,7 @@ from stormlab.sim.fast.records import (
     THINK,
     client_at,
     job_at,
+    memory_at,
     queued_at,
 )
 from stormlab.sim.fast.rings import begin_limit, cross_out, is_full, ring_at
@@ -37,6 +38,9 @@ from stormlab.sim.fast.tally import bin_of, count, note
 
 #: What a client does next.
 NOTHING, ATTEMPT, FAIL, END = range(4)
+
+#: The kind of backoff that depends on the wait before.
+DECORRELATED = 5
 
 
 @part
@@ -64,22 +68,25 @@ def ask(world: Any, client: int, now: float) -> Any:
 
 
 @part
-def admits(world: Any, one: Any, now: float) -> Any:
+def admits(world: Any, client: int, now: float) -> Any:
     """Whether breaker and budget, in their order, let an attempt pass."""
     breaker, budget = breaker_at(world.breaker, 0), budget_at(world.budget, 0)
+    if breaker.kind == 0 and budget.kind == 0:
+        return True
+    one, memory = client_at(world.clients, client), memory_at(world.memories, client)
     budget_first = budget.kind > 0 and world.breaker_first == 0
     if budget_first and not budget_admits(budget, one.attempt):
         return False
     if breaker.kind > 0:
         admitted = breaker_admits(breaker, now)
-        one.period, one.started = breaker.period, now
+        memory.period, memory.started = breaker.period, now
         if not admitted:
             if budget_first:
                 budget_settles(budget, one.attempt, REFUSED)
             return False
     if budget.kind > 0 and not budget_first and not budget_admits(budget, one.attempt):
         if breaker.kind > 0:
-            breaker_ignores(breaker, one.period)
+            breaker_ignores(breaker, memory.period)
         return False
     return True
 
@@ -104,8 +111,8 @@ def enqueue(world: Any, client: int, now: float) -> None:
 def attempt(world: Any, client: int, now: float) -> Any:
     """Send an attempt, if the gates allow it; answers what the client does at once."""
     one = client_at(world.clients, client)
-    if not admits(world, one, now):
-        world.ending = REFUSED if one.attempt == 1 else one.cause
+    if not admits(world, client, now):
+        world.ending = REFUSED if one.attempt == 1 else memory_at(world.memories, client).cause
         one.attempt -= 1
         return END
     count(world, ATTEMPTS, bin_of(world, now))
@@ -167,7 +174,7 @@ def backoff(world: Any, ceiling: float, wait: float) -> Any:
         return chance * ceiling
     if kind == 4:
         return (1 + chance) * ceiling / 2
-    if kind == 5:
+    if kind == DECORRELATED:
         return min(cap, base + (3 * wait - base) * chance)
     return cap + 3 * ceiling * chance
 
@@ -175,24 +182,35 @@ def backoff(world: Any, ceiling: float, wait: float) -> Any:
 @part
 def fail(world: Any, client: int, now: float) -> Any:
     """An attempt failed; answers whether the client tries again at once, waits, or gives up."""
-    one = client_at(world.clients, client)
+    one, memory = client_at(world.clients, client), memory_at(world.memories, client)
+    breaker, budget = breaker_at(world.breaker, 0), budget_at(world.budget, 0)
     one.number += 1
-    one.cause = world.ending
-    if breaker_at(world.breaker, 0).kind > 0:
-        breaker_settles(breaker_at(world.breaker, 0), now, one.period, one.started, 1)
-    if budget_at(world.budget, 0).kind > 0:
-        budget_settles(budget_at(world.budget, 0), one.attempt, world.ending)
+    if breaker.kind > 0 or budget.kind > 0:
+        memory.cause = world.ending
+    if breaker.kind > 0:
+        breaker_settles(breaker, now, memory.period, memory.started, 1)
+    if budget.kind > 0:
+        budget_settles(budget, one.attempt, world.ending)
     if one.attempt > world.retries:
         return END
-    before = world.backoff_base if one.attempt == 1 else one.wait
-    one.wait = backoff(world, real(world.ceilings, one.attempt - 1).value, before)
-    if now + one.wait >= one.intended + world.deadline:
+    wait = next_wait(world, one.attempt, memory)
+    if now + wait >= one.intended + world.deadline:
         return END
     one.attempt += 1
-    if one.wait <= 0.0:
+    if wait <= 0.0:
         return ATTEMPT
-    put(calendar_at(world.waits, 0), client, now + one.wait)
+    put(calendar_at(world.waits, 0), client, now + wait)
     return NOTHING
+
+
+@part
+def next_wait(world: Any, attempt: int, memory: Any) -> Any:
+    """The wait in s after that attempt; decorrelated jitter remembers the one before."""
+    ceiling = real(world.ceilings, attempt - 1).value
+    if world.backoff_kind != DECORRELATED:
+        return backoff(world, ceiling, 0.0)
+    memory.wait = backoff(world, ceiling, world.backoff_base if attempt == 1 else memory.wait)
+    return memory.wait
 
 
 @part

@@ -22,7 +22,7 @@ from stormlab.sim.fast.gates import (
     budget_settles,
 )
 from stormlab.sim.fast.memory import part, prefetch, real
-from stormlab.sim.fast.records import client_at, job_at, regime_at, stretch_at
+from stormlab.sim.fast.records import client_at, job_at, memory_at, regime_at, stretch_at
 from stormlab.sim.fast.rings import end_limit, ring_at
 
 
@@ -76,7 +76,8 @@ def on_completion(world: Any, now: float) -> Any:
     if job.number != one.number:
         return client, NOTHING
     if breaker_at(world.breaker, 0).kind > 0:
-        breaker_settles(breaker_at(world.breaker, 0), now, one.period, one.started, 0)
+        memory = memory_at(world.memories, client)
+        breaker_settles(breaker_at(world.breaker, 0), now, memory.period, memory.started, 0)
     if budget_at(world.budget, 0).kind > 0:
         budget_settles(budget_at(world.budget, 0), one.attempt, OK)
     world.ending = OK
@@ -103,7 +104,7 @@ def on_deadline(world: Any) -> Any:
     one = client_at(world.clients, client)
     one.deadline = -1
     if breaker_at(world.breaker, 0).kind > 0:
-        breaker_ignores(breaker_at(world.breaker, 0), one.period)
+        breaker_ignores(breaker_at(world.breaker, 0), memory_at(world.memories, client).period)
     if budget_at(world.budget, 0).kind > 0:
         budget_settles(budget_at(world.budget, 0), one.attempt, REFUSED)
     world.ending = TIMEOUT

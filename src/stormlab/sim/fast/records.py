@@ -18,9 +18,13 @@ REGIME = record(f8="at speed error blocked", i8="workers queue frozen error_endi
 STRETCH = record(f8="at start end")
 
 #: A client: its request, and the ``number`` of its attempt, which outdates every earlier one. ``limit`` and
-#: ``deadline`` are places in the rings, ``following`` is that in the list of those that are free. It fills a line of
-#: the cache.
-CLIENT = record(f8="intended wait started spare", i4="following number period attempt limit deadline cause present")
+#: ``deadline`` are places in the rings, ``following`` is that in the list of those that are free. Two of them fill a
+#: line of the processor's cache; what only some policies need is elsewhere.
+CLIENT = record(f8="intended", i4="following number attempt limit deadline present")
+
+#: What breakers and decorrelated jitter have to know of a client: its last wait, when its attempt started and in which
+#: period of the breaker, and how its last attempt failed.
+MEMORY = record(f8="wait started", i4="period cause")
 
 #: An attempt in the queue; ``until`` is when its caller leaves.
 QUEUED = record(f8="until", i4="client number")
@@ -33,7 +37,7 @@ CALL = record(f8="intended ended", i8="ending attempts")
 SAMPLE = record(f8="queue busy completions rejected wasted arrived")
 
 regime_at, stretch_at, client_at, queued_at, job_at = map(pointer, (REGIME, STRETCH, CLIENT, QUEUED, JOB))
-call_at, sample_at = pointer(CALL), pointer(SAMPLE)
+call_at, sample_at, memory_at = pointer(CALL), pointer(SAMPLE), pointer(MEMORY)
 
 #: The service and the fleet in numbers, kinds as :func:`~stormlab.sim.fast.memory.draw` has them: ``time_limit`` and
 #: ``deadline`` are infinite when there is none; a user below the number ``fewest`` never leaves.
@@ -46,8 +50,8 @@ _PLANT = {
 
 #: Where the arrays are.
 ADDRESSES = (
-    "regimes stretches ceilings arrivals streams clients waits limits deadlines queue jobs works breaker budget "
-    "counts samples latencies latency_bins calls"
+    "regimes stretches ceilings arrivals streams clients memories waits limits deadlines queue jobs works breaker "
+    "budget counts samples latencies latency_bins calls"
 )
 
 #: What changes. ``..._due`` say when something happens next; ``idle`` and ``free`` are lists of workers and clients;

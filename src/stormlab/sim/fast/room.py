@@ -93,6 +93,7 @@ class World:
         before = self.arrays["clients"]
         self.place(clients=clients_with_nothing_to_do(2 * len(before)))
         self.arrays["clients"][: len(before)] = before
+        self.place(memories=_longer(self.arrays["memories"], 2 * len(before)))
         self.record["free"] = len(before)
         self._enlarge_calendar("waits", 2 * len(before))
 

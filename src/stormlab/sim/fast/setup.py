@@ -49,6 +49,7 @@ def world_of(scenario: Scenario, seed: int) -> World:
         arrivals=arrivals,
         streams=np.array([generator(seed, "fast", one).integers(2**64, dtype=np.uint64) for one in _STREAMS]),
         clients=clients,
+        memories=np.zeros(len(clients), records.MEMORY),
         queue=np.zeros(ROOM, records.QUEUED),
         jobs=jobs,
         breaker=_breaker(world, client),
