@@ -206,7 +206,7 @@ class _Run:
     def add(self, share: int, slice_: Slice) -> None:
         self.latest[share] = slice_
         self.clocks[share] = _further(self.clocks.get(share, 0.0), slice_)
-        self.tally.add(share, slice_, until=self.job.scenario.run.duration + self.settings.late)
+        self.tally.add(share, slice_, end=self.job.scenario.run.duration, late=self.settings.late)
 
     def lose(self, share: int) -> bool:
         """Whether this is news: a worker that has reported that it is done cannot be lost any more."""

@@ -121,7 +121,7 @@ class Outcome:
         ended = sum(tally.endings.values())
         match name:
             case "goodput":
-                return tally.endings["ok"] / self.until
+                return tally.good / self.until
             case "failures":
                 return 1 - tally.endings["ok"] / ended if ended else None
             case "attempts":

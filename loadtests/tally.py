@@ -68,9 +68,12 @@ class ClientTally:
         self.latency, self.service, self.lateness = Latencies(), Latencies(), Latencies()
         self.endings: Counter[str] = Counter()
         self.attempts = 0
+        #: Successes before the end of the load; the others came while it drained.
+        self.good = 0
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: Rows, *, end: float) -> None:
         good = rows.ending == _OK
+        self.good += int((good & (rows.ended <= end)).sum())
         self.latency.record((rows.ended - rows.intended)[good])
         self.service.record((rows.ended - rows.sent)[good])
         self.lateness.record(np.maximum(0.0, rows.sent - rows.intended))
@@ -99,17 +102,17 @@ class Tally:
         self.in_time = 0
         self.kept: list[Rows] | None = [] if keep_rows else None
 
-    def add(self, share: int, slice_: Slice, *, until: float) -> None:
-        """Count what worker ``share`` reports; what is sent until ``until``, in s, is in time."""
+    def add(self, share: int, slice_: Slice, *, end: float, late: float) -> None:
+        """Count what worker ``share`` reports; what is sent until ``late`` s after ``end`` is in time."""
         rows = slice_.rows
         self.seconds.attempts.update(slice_.attempts)
         if not len(rows):
             return
         self.reported[share] += len(rows)
-        self.in_time += int((rows.sent <= until).sum())
-        self.total.add(rows)
+        self.in_time += int((rows.sent <= end + late).sum())
+        self.total.add(rows, end=end)
         for place, tally in enumerate(self.clients.values()):
-            tally.add(rows.where(rows.client == place))
+            tally.add(rows.where(rows.client == place), end=end)
         self.seconds.add(rows)
         if self.kept is not None:
             self.kept.append(rows)

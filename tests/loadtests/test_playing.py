@@ -142,3 +142,17 @@ def corrected_for_omission(rows: dict[str, np.ndarray[Any, Any]], every: float) 
     for seconds in (rows["ended"] - rows["intended"]).tolist():
         histogram.record_corrected_value(int(seconds * 1e6), int(every * 1e6))
     return histogram
+
+
+def test_beyond_capacity_an_open_loop_stays_on_schedule_and_a_closed_one_does_not(tmp_path: Path) -> None:
+    """A service of 50 requests a second, one after the other, asked for 100 in an open loop and by five users."""
+    common = ["-t", "3s", "--fill", "no", "--policies", "", "KvReader"]
+    with playing() as (serve, play):
+        first, second = serve(service=0.02), serve(service=0.02)
+        open_ = play(tmp_path / "open", "-H", first.url, "--rate", "100", "--arrivals", "paced", *common)
+        closed = play(tmp_path / "closed", "-H", second.url, "--loop", "closed", "-u", "5", *common)
+        assert [open_.status(), closed.status()] == [0, 0], open_.said() + closed.said()
+    offered, answered = open_.results(), closed.results()
+    assert offered["offered_ratio"] == pytest.approx(1.0, abs=0.01) and offered["due"] == 300
+    assert offered["total"]["goodput"] < 55 and offered["total"]["latency"]["p99"] > 2
+    assert answered["sent_in_time"] / 3 < 55 and answered["total"]["latency"]["p99"] < 1

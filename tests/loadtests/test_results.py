@@ -46,8 +46,8 @@ def played(*, late: float = 0.0, workers: int = 2, lose: int | None = None, sett
                 journal.attempts[int(sent)] += 1
                 reported += 1
                 if number % 50 == 0:
-                    tally.add(share, Slice.unpacked(journal.take(done=False).packed()), until=5.0)
-        tally.add(share, journal.take(done=True), until=5.0)
+                    tally.add(share, Slice.unpacked(journal.take(done=False).packed()), end=5.0, late=0.1)
+        tally.add(share, journal.take(done=True), end=5.0, late=0.1)
         lost = 2.5 if share == lose else None
         reports.append(WorkerReport(share=share, planned=planned, reported=reported, lost=lost))
     return Outcome(job=job, tally=tally, workers=reports, stopped=None, started="2026-01-01T00:00:00+00:00")
@@ -68,6 +68,12 @@ def test_any_number_of_workers_gives_the_same_figures() -> None:
     plain, again = results.as_json(one), results.as_json(four)
     assert plain["total"] == again["total"] and plain["clients"] == again["clients"]
     assert one.tally.seconds.row(2) == four.tally.seconds.row(2)
+
+
+def test_goodput_is_what_succeeded_before_the_end() -> None:
+    slow = played(late=2.5)
+    goodput, whole = results.as_json(slow)["total"]["goodput"], slow.tally.total.endings["ok"] / 5
+    assert 0.3 * whole < goodput < 0.7 * whole
 
 
 def test_being_late_voids() -> None:
