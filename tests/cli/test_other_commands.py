@@ -135,3 +135,9 @@ def test_the_shell_completes_scenarios_and_variants() -> None:
     assert "retry-storm" in completed("run", "retry-s")
     assert completed("run", "retry-storm", "--variant", "bu") == ["budget"]
     assert completed("compare", "retry-storm", "--variants", "naive,bu") == ["naive,budget"]
+
+
+def test_show_tells_what_a_service_needs_and_how_its_calls_are_made(call: Call) -> None:
+    told = call("show", Path(__file__).parents[2] / "case_studies" / "kinesis-2020").stdout
+    assert "  peers: base 60, limit 100, learn 60.0, greeting 8.0\n" in told
+    assert "  calls front-end: timeout → call (buffer (capacity 500, senders 10))\n" in told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,8 @@ from stormlab.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pydantic import BaseModel
 
     from stormlab.scenario.disturbances import Disturbance
     from stormlab.scenario.loader import Source
@@ -87,14 +89,22 @@ def _worlds(scenario: Scenario) -> str:
     return f"Plays in simulation and live: {seconds:,.0f} s of real time (run.live_speed = {speed:g})"
 
 
+#: What a service may have besides workers, in the order in which it is told.
+_PARTS = ("slowdown", "lease", "startup", "crash", "peers", "autoscale", "record", "checkers")
+
+
 def _system(scenario: Scenario) -> Iterator[str]:
     from stormlab.policies import describe
     from stormlab.scenario.model import Closed, Trace
 
     for name, service in scenario.services.items():
         yield f"Service {name}: {service.replicas} × {service.workers} workers, {service.capacity:g} requests/s"
+        for part in _PARTS:
+            if (value := getattr(service, part)) is not None:
+                yield f"  {part}: {_details(value)}"
         for call in service.calls:
-            yield f"  calls {call.target}: {describe(call.policies)}"
+            more = _details(call, without={"target", "policies"})
+            yield f"  calls {call.target}: {describe(call.policies)}" + (f" ({more})" if more else "")
     for name, client in scenario.clients.items():
         arrivals = client.arrivals
         if isinstance(arrivals, Closed):
@@ -117,9 +127,21 @@ def _timeline(scenario: Scenario) -> Iterator[str]:
     yield f"  {0:>6g} s … {scenario.run.duration:>6g} s  the run; the first {scenario.run.warmup:g} s are warm-up"
 
 
+def _details(value: BaseModel, *, without: set[str] | None = None) -> str:
+    """Whatever is said about it, but for what is in ``without``."""
+    said = value.model_dump(exclude=without, exclude_defaults=True, mode="json")
+    return ", ".join(f"{key} {_value(one)}" for key, one in said.items())
+
+
+def _value(value: Any) -> str:
+    """A table is told in brackets."""
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{key} {_value(one)}" for key, one in value.items()) + ")"
+    return str(value)
+
+
 def _disturbance(disturbance: Disturbance) -> str:
-    what = disturbance.model_dump(exclude={"name", "at", "lasting", "target", "kind"}, exclude_defaults=True)
-    details = ", ".join(f"{key} {value}" for key, value in what.items())
+    details = _details(disturbance, without={"name", "at", "lasting", "target", "kind"})
     kind = getattr(disturbance, "kind", "")
     label = f"{disturbance.name}: " if disturbance.name else ""
     return f"{label}{kind} on {disturbance.target}" + (f" ({details})" if details else "")
