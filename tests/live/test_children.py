@@ -33,6 +33,11 @@ child = Child("sleeper", command, log=Path(sys.argv[1]), cwd=Path.cwd(), env={})
 print(child.pid, flush=True)
 time.sleep(60)
 """
+LOADING = """
+import sys
+from stormlab.live import load
+load._master([sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"], {})
+"""
 
 
 def child(tmp_path: Path, program: str) -> Child:
@@ -103,9 +108,10 @@ def test_a_child_that_never_gets_ready_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent is gone")
-def test_children_die_with_a_parent_that_was_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", [PARENT, LOADING], ids=["part", "load"])
+def test_children_die_with_a_parent_that_was_killed(tmp_path: Path, program: str) -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(tmp_path / "log")], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+        [sys.executable, "-c", program, str(tmp_path / "log")], stdout=subprocess.PIPE, text=True, cwd=tmp_path
     )
     assert parent.stdout is not None
     orphan = int(parent.stdout.readline())

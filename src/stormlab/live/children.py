@@ -39,7 +39,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=BOUND,
             )
 
     @property
@@ -114,8 +114,11 @@ class Child:
 
 
 def _die_with_parent() -> None:
-    """On Linux: be killed when the process that started us is gone, however it went."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+#: What a new process does first, on Linux: it will be killed when the one that started it is gone, however that went.
+BOUND = _die_with_parent if sys.platform == "linux" else None
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stormlab.live import checkout, ports
-from stormlab.live.children import Child, terminable
+from stormlab.live.children import BOUND, GRACE, Child, terminable
 
 #: How long the master may take to end by itself after Ctrl-C, in s.
 _PATIENCE = 30.0
@@ -45,11 +45,21 @@ def play(arguments: Sequence[str], *, workers: int) -> int:
 
 def _master(command: Sequence[str], paths: dict[str, str]) -> int:
     """Its output is ours; Ctrl-C reaches it as well, and it says what it knows before it ends."""
-    with subprocess.Popen(command, env=os.environ | paths) as process:
+    with subprocess.Popen(command, env=os.environ | paths, preexec_fn=BOUND) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:
-            return process.wait(_PATIENCE)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(_PATIENCE)
+            raise
         finally:
-            if process.poll() is None:
-                process.kill()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to end if it runs; kill it when it has not after :data:`GRACE` s."""
+    process.terminate()
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
