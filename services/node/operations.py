@@ -58,7 +58,7 @@ class Operations:
         self, replicas: Sequence[Replica], leases: Leases | None, caches: Sequence[Cache], random: Random
     ) -> None:
         self._replicas, self._leases, self._caches, self._random = replicas, leases, caches, random
-        self._replacing: asyncio.Task[None] | None = None
+        self._replacing: set[asyncio.Task[None]] = set()
         self._cut_off: dict[str, list[Replica]] = {}
 
     def routes(self) -> list[Route]:
@@ -71,9 +71,10 @@ class Operations:
 
     async def isolation(self, request: Request) -> Response:
         name = request.path_params["name"]
+        given = await body(request, Share) if request.method == "PUT" else None
         chosen = self._cut_off.pop(name, [])
-        if request.method == "PUT":
-            share = (await body(request, Share)).share
+        if given is not None:
+            share = given.share
             chosen = self._random.sample(list(self._replicas), round(share * len(self._replicas)))
             self._cut_off[name] = chosen
         isolated = {id(replica) for group in self._cut_off.values() for replica in group}
@@ -86,10 +87,10 @@ class Operations:
 
     async def block(self, request: Request) -> Response:
         name = request.path_params["name"]
+        given = await body(request, Holding) if request.method == "PUT" else None
         blocks = {} if self._leases is None else self._leases.blocks
         blocks.pop(name, None)
-        if request.method == "PUT":
-            given = await body(request, Holding)
+        if given is not None:
             at = asyncio.get_running_loop().time()
             blocks[name] = Block.model_construct(
                 kind="block", at=at, target=name, share=given.share, to=given.to, lasting=given.lasting
@@ -100,7 +101,9 @@ class Operations:
     async def flush(self, request: Request) -> Response:
         given, before = await body(request, Flushing), sum(len(cache) for cache in self._caches)
         if given.lasting is not None:
-            self._replacing = asyncio.create_task(replace(self._caches, given.share, given.lasting, self._random))
+            task = asyncio.create_task(replace(self._caches, given.share, given.lasting, self._random))
+            self._replacing.add(task)
+            task.add_done_callback(self._replacing.discard)
         else:
             for cache in self._caches:
                 cache.flush(given.share, self._random)

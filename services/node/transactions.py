@@ -12,10 +12,14 @@ _KEY = names.KEY_HEADER.encode()
 
 
 class Transactions:
-    """The versions of all keys, which the replicas of a process share."""
+    """The versions of the keys that requests are under way with, which the replicas of a process share."""
 
     def __init__(self) -> None:
         self._versions: Counter[bytes] = Counter()
+        self._under_way: Counter[bytes] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._under_way)
 
     def around(self, app: App) -> App:
         """``app``, whose successes are conflicts when another one has succeeded since the request came."""
@@ -36,6 +40,16 @@ class Transactions:
                     await send(message)
                 return None
 
-            await app(scope, receive, commit)
+            self._under_way[key] += 1
+            try:
+                await app(scope, receive, commit)
+            finally:
+                self._leave(key)
 
         return transaction
+
+    def _leave(self, key: bytes) -> None:
+        """Forgets the version of ``key`` once nobody is left who has seen it."""
+        self._under_way[key] -= 1
+        if not self._under_way[key]:
+            del self._under_way[key], self._versions[key]
