@@ -96,6 +96,9 @@ def test_the_environment_chooses_a_variant_too(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv(VARIANT, "7")
     assert Lesson("storm").variant == 7
     assert Lesson("storm", variant=2).variant == 2
+    monkeypatch.setenv(VARIANT, "seven")
+    with pytest.raises(BadInput, match="STORMLAB_LESSON_VARIANT is 'seven'; give the number"):
+        Lesson("storm")
 
 
 def test_questions_keep_their_names_and_answers_their_choices() -> None:

@@ -67,7 +67,7 @@ class Lesson:
     drawn: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.variant = self.variant or int(os.environ.get(VARIANT, "0"))
+        self.variant = self.variant or _chosen(os.environ.get(VARIANT, "0"))
 
     def vary(self, key: str, printed: T, *, among: Sequence[T]) -> T:
         """``printed`` in variant 0, else one of ``among``, decided by the variant, the lesson and ``key`` alone."""
@@ -137,6 +137,13 @@ class Lesson:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self.as_json(learner), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         screen.say(f"Handed in: `{path}`")
+
+
+def _chosen(text: str) -> int:
+    """Raises BadInput when the environment names no variant."""
+    if not text.isdecimal():
+        raise BadInput(f"{VARIANT} is {text!r}; give the number of a variant, 0 or more")
+    return int(text)
 
 
 def _ask(question: Question) -> None:
