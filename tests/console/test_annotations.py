@@ -131,3 +131,14 @@ def test_without_a_jaeger_nothing_is_kept() -> None:
     for _ in range(WAITING + 3):
         relay.offer(b"spans")
     assert relay.dropped == 0
+
+
+def test_a_grafana_that_hangs_fills_no_memory(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stormlab.console.annotations.WAITING", 2)
+    annotator = Annotator({GRAFANA: "http://127.0.0.1:9"})
+    for number in range(3):
+        annotator.note(moment("begin", 1.0, f"fault-{number}"))
+    told = json.loads(capsys.readouterr().err)
+    assert (told["fault"], told["error"]) == ("fault-2", "too many are waiting")

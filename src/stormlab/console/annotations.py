@@ -17,6 +17,8 @@ from stormlab.console.clock import Moment
 GRAFANA, TOKEN = "STORMLAB_GRAFANA_URL", "STORMLAB_GRAFANA_TOKEN"
 #: What one exchange with Grafana may take, in s.
 PATIENCE = 3.0
+#: Moments that may wait to be written; more are left out.
+WAITING = 1000
 
 
 class Annotator:
@@ -26,12 +28,16 @@ class Annotator:
         self.url = environment.get(GRAFANA, "").rstrip("/")
         token = environment.get(TOKEN)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._queue: asyncio.Queue[Moment] = asyncio.Queue()
+        self._queue: asyncio.Queue[Moment] = asyncio.Queue(WAITING)
         self._ids: dict[tuple[str, str, str], int] = {}
 
     def note(self, moment: Moment) -> None:
-        if self.url:
+        if not self.url:
+            return
+        try:
             self._queue.put_nowait(moment)
+        except asyncio.QueueFull:
+            _tell(moment, "too many are waiting")
 
     async def run(self) -> None:
         """Writes until cancelled; what cannot be written is told on standard error and left out."""
@@ -42,8 +48,7 @@ class Annotator:
                 try:
                     await self._write(session, moment)
                 except (TimeoutError, aiohttp.ClientError, KeyError, ValueError) as error:
-                    event = {"event": "annotation not written", "fault": moment.fault, "error": str(error)}
-                    print(json.dumps(event), file=sys.stderr, flush=True)
+                    _tell(moment, str(error))
 
     async def _write(self, session: aiohttp.ClientSession, moment: Moment) -> None:
         milliseconds = int(moment.at * 1000)
@@ -59,6 +64,11 @@ class Annotator:
         answer = await _ask(session, "POST", f"{self.url}/api/annotations", body)
         if moment.phase == "begin":
             self._ids[moment.key] = int(answer["id"])
+
+
+def _tell(moment: Moment, error: str) -> None:
+    event = {"event": "annotation not written", "fault": moment.fault, "error": error}
+    print(json.dumps(event), file=sys.stderr, flush=True)
 
 
 async def _ask(session: aiohttp.ClientSession, method: str, url: str, body: Mapping[str, Any]) -> Any:
