@@ -98,7 +98,7 @@ sensitivity: $(SYNCED) ## over which range of its parameters each case study hol
 	$(BIN)/python -m tools.sensitivity --play $(CASES)
 
 cases: $(SYNCED) ## every case study over ten seeds
-	CASE_SEEDS=10 $(BIN)/pytest tests/case_studies $(PYTEST_ARGS)
+	CASE_SEEDS=10 $(BIN)/pytest -n auto tests/case_studies $(PYTEST_ARGS)
 
 # A colon, and the plot that shows both worlds best.
 LIVE_CASES := dynamodb-2015:queue slack-2022:load square-2017:load
