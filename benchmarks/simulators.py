@@ -214,9 +214,8 @@ def table(found: dict[str, dict[str, float] | None]) -> None:
         else:
             times = ratio(one, found[f"{group}/kernel"])
             each = 1e9 * one["seconds"] / one["attempts"]
-            print(
-                f"{name:<16}{one['attempts']:>12,.0f}{one['seconds']:>10.3f}{each:>12,.0f}{times:>15,.2f}{one['peak']:>9.0f}"
-            )
+            peak = "" if name.endswith("C++") else f"{one['peak']:.0f}"
+            print(f"{name:<16}{one['attempts']:>12,.0f}{one['seconds']:>10.3f}{each:>12,.0f}{times:>15,.2f}{peak:>9}")
     print("storm/ciw       none: in ciw a caller who leaves takes the work along; here the service goes on with it")
 
 
