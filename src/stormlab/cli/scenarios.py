@@ -95,10 +95,11 @@ _PARTS = ("slowdown", "lease", "startup", "crash", "peers", "autoscale", "record
 
 def _system(scenario: Scenario) -> Iterator[str]:
     from stormlab.policies import describe
+    from stormlab.report.findings import number
     from stormlab.scenario.model import Closed, Trace
 
     for name, service in scenario.services.items():
-        yield f"Service {name}: {service.replicas} × {service.workers} workers, {service.capacity:g} requests/s"
+        yield f"Service {name}: {service.replicas} × {service.workers} workers, {number(service.capacity)} requests/s"
         for part in _PARTS:
             if (value := getattr(service, part)) is not None:
                 yield f"  {part}: {_details(value)}"

@@ -151,9 +151,10 @@ def _agreement(results: Sequence[Result]) -> Iterator[Text]:
     agree = divergence.agree(found, results)
     if agree is None:
         return
-    worst = max(one.relative or 0.0 for one in found if one.measure in divergence.DECISIVE)
+    worst = max((one for one in found if one.measure in divergence.DECISIVE), key=lambda one: one.relative or 0.0)
     sign, tone = ("✓", "green") if agree else ("✗", "bold red")
-    text = f"simulation and live: goodput and attempts at most {percent(worst)} apart away from transitions"
+    apart = f"{worst.measure} in {worst.phase} {percent(worst.relative or 0.0)} apart"
+    text = f"simulation and live: at worst {apart} (must be: {percent(worst.threshold)} or less, away from transitions)"
     yield Text.assemble((sign, tone), " ", _text(text))
 
 
