@@ -43,6 +43,8 @@ from stormlab.scenario.patterns import PolicySpec
 from stormlab.scenario.requests import requests_of
 from stormlab.scenario.streams import generator, stream
 
+#: Requests that a closed loop is described with at most; how many there will be depends on the answers.
+MOST_FORESEEN = 40_000_000
 #: The service that a load made from options is for; what it can do is not known.
 TARGET = "target"
 
@@ -188,9 +190,9 @@ def _playable(settings: Settings) -> Scenario:
 
 def _arrivals(settings: Settings, shares: Sequence[float]) -> list[Arrivals]:
     if settings.loop == "closed":
-        think: Fixed | Exponential = Fixed(mean=0.0)
-        if settings.think_time > 0:
-            think = Exponential(mean=settings.think_time)
+        # users who do not think ask as fast as they are answered, which a scenario has no figure for
+        least = settings.users * settings.duration / MOST_FORESEEN
+        think = Exponential(mean=max(settings.think_time, least, 1e-6))
         return [
             Closed(kind="closed", users=max(1, round(settings.users * share)), think_time=think) for share in shares
         ]

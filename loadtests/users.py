@@ -53,12 +53,15 @@ class LoadUser(User):
             gevent.sleep(0.5)
             return
         ordinal = str(next(_ordinals))
-        performance.live(self.role(), ordinal, self._thinking(client.arrivals, performance.job.settings.seed, ordinal))
+        performance.live(self.role(), ordinal, self._thinking(performance.job.settings, ordinal))
 
-    def _thinking(self, closed: Closed, seed: int, ordinal: str) -> Callable[[], None]:
+    def _thinking(self, settings: Settings, ordinal: str) -> Callable[[], None]:
         """Waits, in a way that Locust may end when the number of users falls."""
-        draw = closed.think_time.sampler(stream(seed, "client", self.role(), "think", ordinal))
-        return lambda: gevent.sleep(draw())
+        mean = settings.think_time
+        if mean == 0:
+            return lambda: gevent.sleep(0)
+        draw = stream(settings.seed, "client", self.role(), "think", ordinal).expovariate
+        return lambda: gevent.sleep(draw(1 / mean))
 
 
 class KvReader(LoadUser):

@@ -146,3 +146,9 @@ def test_workers_on_one_machine_take_ports_in_a_row_and_those_with_a_machine_eac
     assert metrics_address(Settings(), 1) is None
     assert metrics_address(Settings(metrics_port=9646), 1) == ("127.0.0.1", 9647)
     assert metrics_address(Settings(metrics_port=9646, metrics_host="0.0.0.0"), 1) == ("0.0.0.0", 9646)
+
+
+def test_users_who_do_not_think_may_be_many_and_ask_for_long() -> None:
+    for users, duration in ((32, 60.0), (1000, 3600.0)):
+        scenario = scenario_of(settings(loop="closed", users=users, duration=duration), ROLES)
+        assert [len(arrival_times(scenario, name, 1)) for name in scenario.clients] == [0, 0]
