@@ -101,8 +101,8 @@ _HEADLESS_ONLY = {"shape", "metrics_host", "metrics_port", "trace_ratio"}
 
 
 def add_options(parser: LocustArgumentParser) -> None:
-    """Adds the options, and lets Locust's page show the pickers for user classes and shapes."""
-    parser.set_defaults(class_picker=True)
+    """Adds the options, lets Locust's page show the pickers for user classes and shapes, and keeps it on loopback."""
+    parser.set_defaults(class_picker=True, web_host=HOST)
     for field in fields(Settings):
         if field.name not in _HELP:
             continue

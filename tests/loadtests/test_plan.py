@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 from loadtests.asks import browser, hot_key, mixed, over_grpc, reads
-from loadtests.options import Settings, metrics_address
+from loadtests.options import Settings, add_options, metrics_address
 from loadtests.plan import Job, Role, part_of, read_policies, scenario_of
 from loadtests.recording import read_trace
 from loadtests.shapes import SHAPES
@@ -152,3 +153,9 @@ def test_users_who_do_not_think_may_be_many_and_ask_for_long() -> None:
     for users, duration in ((32, 60.0), (1000, 3600.0)):
         scenario = scenario_of(settings(loop="closed", users=users, duration=duration), ROLES)
         assert [len(arrival_times(scenario, name, 1)) for name in scenario.clients] == [0, 0]
+
+
+def test_locusts_page_is_on_loopback_unless_somebody_wants_it_elsewhere() -> None:
+    parser = Mock()
+    add_options(parser)
+    assert parser.set_defaults.call_args.kwargs["web_host"] == "127.0.0.1"
