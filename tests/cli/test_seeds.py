@@ -10,6 +10,7 @@ from scipy.stats import t as students
 
 from stormlab.api import seeds
 from stormlab.errors import BadInput
+from stormlab.scenario.student import student
 from tests.cli.conftest import Call
 
 
@@ -20,8 +21,12 @@ def test_wilsons_interval_for_known_shares() -> None:
 
 
 def test_students_quantile() -> None:
-    for freedom in (9, 15, 30, 100, 1000):
-        assert seeds.student(freedom) == pytest.approx(students.ppf(0.975, freedom), rel=1e-3)
+    for freedom in (1, 2, 5, 9, 10, 11, 15, 30, 100, 1000):
+        assert student(freedom) == pytest.approx(students.ppf(0.975, freedom), rel=1e-4)
+    for freedom in (10, 30, 1000):
+        assert student(freedom, 0.99) == pytest.approx(students.ppf(0.995, freedom), rel=1e-3)
+    with pytest.raises(BadInput, match=r"confidence is 1; give a fraction"):
+        student(9, 1.0)
 
 
 @pytest.mark.parametrize("chance", [0.03, 0.3, 0.5, 0.9])

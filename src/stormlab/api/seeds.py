@@ -20,9 +20,8 @@ import numpy as np
 
 from stormlab.errors import BadInput
 from stormlab.scenario.model import Scenario
+from stormlab.scenario.student import CONFIDENCE, student
 from stormlab.sim import engines
-
-CONFIDENCE = 0.95
 
 #: Runs at least, before anything is believed.
 LEAST = 10
@@ -61,21 +60,6 @@ def mean(values: list[float]) -> Estimate:
     average = fmean(values)
     half_width = student(len(values) - 1) * stdev(values) / sqrt(len(values))
     return Estimate(seeds=len(values), value=average, centre=average, half_width=half_width)
-
-
-def student(freedom: int) -> float:
-    """The quantile of Student's distribution for ``CONFIDENCE``, two-sided.
-
-    The expansion around the normal quantile (Abramowitz and Stegun, 26.7.5); within 0.1 % from nine degrees of freedom
-    on.
-    """
-    z, n = Z, freedom
-    return (
-        z
-        + (z**3 + z) / (4 * n)
-        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
-        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3)
-    )
 
 
 def sufficient(

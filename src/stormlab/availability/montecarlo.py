@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import NormalDist
 from typing import TypeAlias
 
 import numpy as np
@@ -20,6 +19,7 @@ from stormlab.availability.evaluation import Odds, combine
 from stormlab.availability.model import Expression
 from stormlab.availability.reporting import YEAR
 from stormlab.errors import BadInput
+from stormlab.scenario.student import student
 
 Times: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Flags: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -194,17 +194,7 @@ class _Fleet:
 def _estimate(values: Times, confidence: float) -> Estimate:
     runs = len(values)
     error = float(np.std(values, ddof=1)) / math.sqrt(runs)
-    return Estimate(mean=float(np.mean(values)), half_width=_student(confidence, runs - 1) * error, runs=runs)
-
-
-def _student(confidence: float, freedom: int) -> float:
-    """Two-sided quantile of Student's distribution by the Cornish-Fisher series; within 1e-3 from 19 degrees on."""
-    if not 0 < confidence < 1:
-        raise BadInput(f"confidence is {confidence:g}; give a fraction between 0 and 1, such as 0.99")
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    return z + first / freedom + second / freedom**2
+    return Estimate(mean=float(np.mean(values)), half_width=student(runs - 1, confidence) * error, runs=runs)
 
 
 def _require_feasible(expression: Expression, horizon: float, runs: int) -> None:

@@ -14,11 +14,8 @@ from typing import Any
 
 from stormlab.report.findings import WORLDS, mark, number, spoken, worlds
 from stormlab.scenario.result import Result
+from stormlab.scenario.student import student
 from stormlab.scenario.vocabulary import Word
-
-#: t(0.975, n) for n = 1 … 10 degrees of freedom; beyond, an expansion in 1/n is exact to four digits.
-_T = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
-_Z = 1.959964
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +34,7 @@ class Estimate:
         if not known:
             return cls(mean=math.nan, low=math.nan, high=math.nan, n=0)
         mean, n = statistics.fmean(known), len(known)
-        half = _t(n - 1) * statistics.stdev(known) / math.sqrt(n) if n > 1 else math.nan
+        half = student(n - 1) * statistics.stdev(known) / math.sqrt(n) if n > 1 else math.nan
         return cls(mean=mean, low=mean - half, high=mean + half, n=n)
 
     def __str__(self) -> str:
@@ -159,13 +156,3 @@ def _row(variant: str, world: str, members: Sequence[Result]) -> Row:
 
 def _list(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
-
-
-def _t(freedom: int) -> float:
-    """t(0.975) for ``freedom`` degrees of freedom; Abramowitz and Stegun, 26.7.5, from 11 on."""
-    if freedom <= len(_T):
-        return _T[freedom - 1]
-    z, n = _Z, float(freedom)
-    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / n + second / n**2 + third / n**3
