@@ -32,6 +32,8 @@ PURPOSES = {
     "live": "live runs",
     "theory": "the Markov chain among the closed forms",
     "fast": "compiled kernels",
+    "notebooks": "the lessons, in JupyterLab",
+    "dask": "sweeps on a Dask cluster",
 }
 
 #: How to ask programs for their version; the others know --version.
