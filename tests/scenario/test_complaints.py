@@ -51,7 +51,7 @@ CASES = {
     ("duration = 100", ""): "2: run.duration: this key is missing; add it",
     ("workers = 10", "workers = 10\nzzz = 1"): (
         "6: services.kv.zzz: unknown key; remove it "
-        "(known here: workers, service_time, slowdown, queue, replicas, balancing, outlier, health, panic, calls, "
+        "(known here: url, workers, service_time, slowdown, queue, replicas, balancing, outlier, health, panic, calls, "
         "guards, lease, startup, crash, peers, autoscale, record, checkers, optimistic)"
     ),
     ("seconds = 1", "secnods = 1"): "15: clients.web.policies.1.secnods: unknown key; did you mean 'seconds'?",

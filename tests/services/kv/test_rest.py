@@ -134,13 +134,13 @@ def test_other_routes_and_methods(talk: Callable[..., None]) -> None:
     talk(body)
 
 
-def test_a_full_queue_is_503_without_retry_after_and_health_passes_by(talk: Callable[..., None]) -> None:
+def test_a_full_queue_is_503_that_says_when_to_come_back_and_health_passes_by(talk: Callable[..., None]) -> None:
     async def body(kv: httpx.AsyncClient, admin: httpx.AsyncClient) -> None:
         hanging = [asyncio.create_task(kv.get("/v1/k")) for _ in range(3)]
         await asyncio.sleep(0.01)
         refused = await kv.get("/v1/k")
         assert (refused.status_code, refused.json()["reason"]) == (503, "queue-full")
-        assert "retry-after" not in refused.headers
+        assert refused.headers["retry-after"] == "1"
         assert (await kv.get("/livez")).status_code == 200
         page = (await kv.get("/metrics")).text
         assert metric(page, names.WORKERS_BUSY) == 1
@@ -235,10 +235,11 @@ def test_a_fault_that_makes_no_sense_is_refused(talk: Callable[..., None], fault
 def test_capacity_is_cut_and_restored_live(talk: Callable[..., None]) -> None:
     async def body(kv: httpx.AsyncClient, admin: httpx.AsyncClient) -> None:
         cut = await admin.put("/capacity", json={"workers": 4, "speed": 0.25})
-        assert cut.json() == {"workers": 4, "speed": 0.25, "capacity": 10.0}
+        assert cut.json() == {"workers": 4, "speed": 0.25, "capacity": 10.0, "queue_limit": 1000}
         assert (await admin.put("/capacity", json={"speed": 0})).status_code == 400
         assert metric((await kv.get("/metrics")).text, names.SPEED) == 0.25
-        assert (await admin.delete("/capacity")).json() == {"workers": 10, "speed": 1.0, "capacity": 100.0}
+        restored = {"workers": 10, "speed": 1.0, "capacity": 100.0, "queue_limit": 1000}
+        assert (await admin.delete("/capacity")).json() == restored
 
     talk(body, workers=10)
 
