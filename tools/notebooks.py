@@ -20,6 +20,7 @@ from typing import Any
 import jupytext
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
@@ -58,6 +59,7 @@ def executed(source: Path) -> Any:
     """The notebook of a script with its outputs; raises CellExecutionError when a cell fails."""
     notebook = from_source(source)
     client = NotebookClient(notebook, timeout=CELL_LIMIT, resources={"metadata": {"path": str(FOLDER)}})
+    client.coalesce_streams = True
     client.extra_arguments = ["--log-level=ERROR"]
     client.execute()
     for cell in notebook.cells:
@@ -86,14 +88,15 @@ def _small(encoded: str) -> str:
     return base64.b64encode(small.getvalue()).decode()
 
 
-def texts(notebook: Any) -> list[tuple[str, list[str]]]:
-    """Source and text outputs of every cell; without the outputs of what is measured."""
-    return [(cell.source, [] if "live" in cell.metadata.get("tags", []) else _printed(cell)) for cell in notebook.cells]
+def texts(notebook: Any) -> list[tuple[str, str]]:
+    """Source and text output of every cell; without the output of what is measured."""
+    return [(cell.source, "" if "live" in cell.metadata.get("tags", []) else _printed(cell)) for cell in notebook.cells]
 
 
-def _printed(cell: Any) -> list[str]:
+def _printed(cell: Any) -> str:
+    """All text below a cell; in how many pieces it came is chance."""
     found = [one.get("text") or one.get("data", {}).get("text/plain", "") for one in cell.get("outputs", [])]
-    return ["".join(text) for text in found]
+    return "".join("".join(text) for text in found)
 
 
 def committed(source: Path) -> Any:
@@ -122,10 +125,16 @@ def main() -> None:
     """What the module docstring says."""
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
         raise SystemExit(__doc__)
+    failed = []
     for source in sources(sys.argv[2:]):
         began = time.monotonic()
-        COMMANDS[sys.argv[1]](source)
-        print(f"{source.stem}: {time.monotonic() - began:.0f} s", flush=True)
+        try:
+            COMMANDS[sys.argv[1]](source)
+            print(f"{source.stem}: {time.monotonic() - began:.0f} s", flush=True)
+        except (SystemExit, CellExecutionError) as error:
+            failed.append(source.stem)
+            print(f"{source.stem}: FAILED\n{error}", flush=True)
+    sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 
 
 if __name__ == "__main__":
