@@ -1,19 +1,19 @@
 """Every command that the documentation shows is run.
 
-The blocks of a page run in order in one folder, which holds the files that the page tells the reader to save, and links
-to what a checkout holds. Long work is made short, and only there: `SHORTER` says how. What must not run here is named
-in `ELSEWHERE` with the test or target that runs it.
+The blocks of a page are one script of the shell, in one folder that holds the files the page tells the reader to save
+and links to what a checkout holds. Programs that go on until they are interrupted stay up until the page is over. Long
+work is made short, and only there: `SHORTER` says how. What must not run here is named with what runs it instead.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,26 +30,45 @@ SAVED = re.compile(r"[Ss]ave\s+(?:it|this)\s+as\s+`([\w.-]+)`")
 FENCED = re.compile(r"^```(?:toml|python)[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 SHORTER = [
-    (r"--seeds \d+", "--seeds 2"),
+    (r"--seeds \d+", "--seeds 6"),
     (r"(=[\d.]+:[\d.]+):\d+", r"\1:2"),
     (
         r"(--both|--live)(.*?)(?: --set (?:run|faults)\.\S+)*$",
         r"\1\2 --set run.duration=16 --set faults.0.at=5 --set faults.0.for=3",
     ),
+    (r"-t 30s", "-t 5s"),
+    (r"--shape spike", "--shape spike -t 8s"),
 ]
 #: Programs that go on until they are interrupted, and what they print when they are ready.
-SERVERS = {"stormlab up": "ready after", "stormlab proxy": "listening", "stormlab services": "listening"}
+SERVERS = {
+    "stormlab up": "ready after",
+    "stormlab proxy": "listening",
+    "stormlab services": "listening",
+    "stormlab load --page": "web interface",
+}
 #: Commands by how they start, and what runs them instead.
 ELSEWHERE = {
     "make ": "the target has to exist; CI runs the targets of `make check`",
     "jupyter ": "tests/notebooks drives JupyterLab",
     "git ": "needs a network",
+    "locust ": "names other machines; tests/loadtests runs masters and workers",
     "stormlab lesson collect": "tests/lessons, with answers",
+}
+#: The same for single pages.
+ELSEWHERE_ON = {
+    "README.md": {"stormlab new": "the tutorial that it links", "stormlab run shop.toml": "the tutorial that it links"},
+    "docs/cli.md": {"stormlab load ": "the page on load testing, with a service to load"},
 }
 #: Pages that are about what a whole other test starts.
 PAGES_ELSEWHERE = {"docs/docker.md": "the test of the compose file follows it"}
-#: A run whose expectations do not hold ends with 1, which is the point of some examples; 3 is a void run.
-FINE = (0, 1)
+#: A run whose expectations do not hold ends with 1, which is the point of some examples; 3 is a live run that a busy
+#: machine voids.
+FINE = (0, 1, 3)
+
+PRELUDE = """
+ready() { for _ in $(seq 600); do grep -qi "$1" server.log && return; sleep 0.1; done; cat server.log >&2; exit 98; }
+fine() { local status=$?; case " FINE " in *" $status "*) ;; *) echo "status $status: $1" >&2; exit 99 ;; esac; }
+""".replace("FINE", " ".join(map(str, FINE)))
 
 
 def commands(text: str) -> Iterator[str]:
@@ -65,8 +84,12 @@ def commands(text: str) -> Iterator[str]:
 
 
 def saved(text: str) -> dict[str, str]:
-    """The files that the page tells the reader to save: "Save it as `slow.toml`", about the block before that."""
-    return {match[1]: FENCED.findall(text[: match.start()])[-1] for match in SAVED.finditer(text)}
+    """The files that the page tells the reader to save: the block right after "Save it as `x`", else the one before."""
+    found = {}
+    for match in SAVED.finditer(text):
+        after = re.match(r"[^`]{0,80}?\n\n" + FENCED.pattern.lstrip("^"), text[match.end() :], re.DOTALL | re.MULTILINE)
+        found[match[1]] = after[1] if after else FENCED.findall(text[: match.start()])[-1]
+    return found
 
 
 def shortened(command: str) -> str:
@@ -90,49 +113,43 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def line(command: str) -> str:
+    """One command as a line of the script."""
+    start = next((start for start in SERVERS if command.startswith(start)), None)
+    if start is not None and "--help" not in command:
+        return f"{command} >server.log 2>&1 &\nready {shlex.quote(SERVERS[start])}"
+    return command if command.endswith("&") else f"{shortened(command)}; fine {shlex.quote(command)}"
+
+
+def script(page: Path) -> str:
+    """Everything that the page says to type, and the end of what is running then."""
+    left_out = [*ELSEWHERE, *ELSEWHERE_ON.get(str(page.relative_to(ROOT)), {})]
+    typed = [one for one in commands(page.read_text(encoding="utf-8")) if not one.startswith(tuple(left_out))]
+    return "\n".join([PRELUDE, *map(line, typed), "kill $(jobs -p) 2>/dev/null; wait; exit 0"])
+
+
 @pytest.mark.live
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_commands_of_the_page_run(page: Path, folder: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    for name, content in saved(text).items():
+    for name, content in saved(page.read_text(encoding="utf-8")).items():
         (folder / name).write_text(content, encoding="utf-8")
     env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "100"}
-    background: list[subprocess.Popen[bytes]] = []
-    try:
-        for command in commands(text):
-            if command.endswith("&"):
-                background.append(subprocess.Popen(shlex.split(command[:-1]), cwd=folder, env=env))
-            elif not any(command.startswith(start) for start in ELSEWHERE):
-                _run(shortened(command), folder, env)
-            elif command.startswith("make "):
-                target = shlex.split(command)[1]
-                assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M), command
-    finally:
-        for process in background:
-            process.terminate()
-            process.wait()
-
-
-def _run(command: str, folder: Path, env: dict[str, str]) -> None:
-    ready = next((line for start, line in SERVERS.items() if command.startswith(start)), None)
-    if ready is not None and "--help" not in command:
-        return _serve(command, ready, folder, env)
-    done = subprocess.run(["bash", "-c", command], cwd=folder, env=env, capture_output=True, text=True, timeout=300)
-    assert done.returncode in FINE, f"{command}\n{done.stdout}\n{done.stderr}"
-    return None
-
-
-def _serve(command: str, ready: str, folder: Path, env: dict[str, str]) -> None:
-    """Start it, wait until it says that it is ready, and interrupt it."""
-    log = folder / "server.log"
-    with log.open("w", encoding="utf-8") as output:
-        process = subprocess.Popen(shlex.split(command), cwd=folder, env=env, stdout=output, stderr=subprocess.STDOUT)
+    with (folder / "output.log").open("w+", encoding="utf-8") as log:
+        shell = subprocess.Popen(
+            ["bash", "-c", script(page)], cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True
+        )
         try:
-            limit = time.monotonic() + 60
-            while ready not in log.read_text(encoding="utf-8").lower():
-                assert process.poll() is None and time.monotonic() < limit, f"{command}\n{log.read_text()}"
-                time.sleep(0.1)
+            status = shell.wait(500)
         finally:
-            process.send_signal(signal.SIGINT)
-            assert process.wait(30) in (0, 130, -signal.SIGINT), command
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGTERM)
+        log.seek(0)
+        assert status == 0, log.read()[-4000:]
+
+
+def test_the_targets_of_make_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    typed = [one for page in PAGES for one in commands(page.read_text(encoding="utf-8")) if one.startswith("make ")]
+    assert typed
+    assert [one for one in typed if not re.search(rf"^{shlex.split(one)[1]}:", makefile, re.MULTILINE)] == []
