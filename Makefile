@@ -18,7 +18,7 @@ GENERATORS := services.common.proto.generate:services/common/proto tools.generat
   tools.generate_case_index:docs/case-studies.md tools.sensitivity:case_studies tools.generate_ranking:docs/ranking.md
 
 # Every module under benchmarks/ but those that help another.
-BENCHMARKS := $(filter-out __init__ echo_load bare_http bare_proxy canned peers,$(basename $(notdir $(wildcard benchmarks/*.py))))
+BENCHMARKS := $(filter-out __init__ echo_load bare_http bare_proxy canned peers simulators,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
 # Half the length and the same outcome: in the live world time is real.
 SHORT := --set run.duration=38 --set faults.spike.at=8 --set faults.spike.for=5
@@ -135,10 +135,11 @@ format: $(SYNCED) ## let ruff rewrite what it can
 	$(BIN)/ruff format
 
 bench-sim: $(SYNCED) ## simulators side by side: ours, plain SimPy, ciw, C++; a million clients, a map (five minutes)
-	$(BIN)/python -m benchmarks.simulators
+	$(UV) run --isolated --locked --all-extras --group bench python -m benchmarks.simulators
 
 bench: $(SYNCED) ## every program under benchmarks/
 	@set -e; for name in $(BENCHMARKS); do echo "== benchmarks.$$name"; $(BIN)/python -m "benchmarks.$$name"; done
+	@$(MAKE) bench-sim
 
 real-parts: ## the real Toxiproxy and Jaeger into .tools/bin (needs Go); Prometheus and others from Debian (root)
 	@tools/install-real-parts
