@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stormlab.live.plan import ENDINGS
 from stormlab.outcome import Ending
 
-#: Endings as the numbers that rows hold.
-ENDINGS = tuple(Ending)
 _NUMBER_OF = {ending: number for number, ending in enumerate(ENDINGS)}
 
 

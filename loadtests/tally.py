@@ -14,7 +14,8 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
-from loadtests.journal import ENDINGS, Rows, Slice
+from loadtests.journal import Rows, Slice
+from stormlab.live.plan import ENDINGS
 from stormlab.outcome import Ending
 
 #: Latencies are counted in µs, from 1 µs to an hour, to three digits.

@@ -39,6 +39,17 @@ def toxiproxy_binary() -> Path:
     return binary
 
 
+@pytest.fixture(scope="session")
+def chromium_programs() -> tuple[Path, Path]:
+    """The browser and its driver; tests that ask for them skip visibly where one is missing."""
+    browser, driver = find_program("chromium"), find_program("chromedriver")
+    if browser is None or driver is None:
+        skip_without(
+            "chromium and chromedriver", remedy="run `make real-parts`, or install chromium and chromium-driver"
+        )
+    return browser, driver
+
+
 @pytest.fixture
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that was free a moment ago, for programs that cannot pick one themselves."""

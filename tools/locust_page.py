@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,17 +25,11 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from stormlab.live import programs
 from stormlab.live.ports import HOST, free
-from tools.browser import headless
+from tools.browser import eventually, headless
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 SIZE = (1400, 1250)
-#: How long a condition may take to come about, in s.
-PATIENCE = 60.0
-_FLAGS = (
-    "headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
-    "disable-component-update", "disable-sync", "disable-dev-shm-usage",
-)  # fmt: skip
 #: What is played for the picture.
 SHOWN = {"rate": "50", "peak": "4", "seed": "7"}
 
@@ -121,15 +115,6 @@ class Page:
             return self._choose(name, value)
         box.send_keys("\ue009a\ue000", value)  # all of it is replaced: Ctrl-A
         return None
-
-
-def eventually(condition: Callable[[], Any]) -> Any:
-    limit = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        if time.monotonic() > limit:
-            raise TimeoutError("what the page should show did not come about")
-        time.sleep(0.1)
-    return found
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from selenium.webdriver.common.by import By
 
 from stormlab.live import ports, programs
 from stormlab.live.ports import HOST
-from tools.browser import headless
+from tools.browser import eventually, headless
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SIZE = (1500, 1180)
@@ -35,13 +35,13 @@ def main() -> None:
         page = headless(browser, driver, profile=Path(scratch) / "profile", size=SIZE)
         try:
             page.get(url)
-            wait(lambda: len(ask(url, "/api/samples")) > 40)
-            wait(lambda: opened(page))
+            eventually(lambda: len(ask(url, "/api/samples")) > 40, seconds=PATIENCE)
+            eventually(lambda: opened(page), seconds=PATIENCE)
             page.execute_script("document.querySelector('#waterfall').scrollIntoView({block: 'center'})")
             save(page, "console-trace.png")
             page.execute_script("window.scrollTo(0, 0)")
             ask(url, "/api/scenarios", {"name": "retry-storm", "variant": "naive"})
-            wait(lambda: outlived(ask(url, "/api/samples")))
+            eventually(lambda: outlived(ask(url, "/api/samples")), seconds=PATIENCE)
             save(page, "console-storm.png")
         finally:
             page.quit()
@@ -82,14 +82,6 @@ def ask(url: str, path: str, body: object = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     with urlopen(Request(url + path, data), timeout=10) as answer:
         return json.loads(answer.read() or "null")
-
-
-def wait(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > limit:
-            raise TimeoutError("this did not come about")
-        time.sleep(0.5)
 
 
 def save(page: Chrome, name: str) -> None:

@@ -111,11 +111,12 @@ def build(source: Path) -> None:
 
 def check(source: Path) -> None:
     """Raises SystemExit naming the first cell whose text is not what is committed."""
-    if len(committed(source).cells) != len(from_source(source).cells):
+    kept = texts(committed(source))
+    if len(kept) != len(from_source(source).cells):
         raise SystemExit(f"{source.stem}: its .ipynb has other cells; run make notebooks and commit")
-    for number, (now, kept) in enumerate(zip(texts(executed(source)), texts(committed(source)), strict=True), start=1):
-        if now != kept:
-            raise SystemExit(f"{source.stem}, cell {number}: {now[1]} is not {kept[1]}; run make notebooks and commit")
+    for number, (now, then) in enumerate(zip(texts(executed(source)), kept, strict=True), start=1):
+        if now != then:
+            raise SystemExit(f"{source.stem}, cell {number}: {now[1]} is not {then[1]}; run make notebooks and commit")
 
 
 COMMANDS: dict[str, Callable[[Path], None]] = {"build": build, "check": check}

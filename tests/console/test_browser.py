@@ -10,7 +10,6 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.conftest import find_program, skip_without
 from tests.console.test_stack import Up, eventually, grafana, up  # noqa: F401, the fixtures
 from tools.browser import headless
 
@@ -18,12 +17,12 @@ pytestmark = [pytest.mark.live, pytest.mark.real]
 
 
 @pytest.fixture(scope="module")
-def page(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:  # noqa: F811
-    browser, driver = find_program("chromium"), find_program("chromedriver")
-    if browser is None or driver is None:
-        skip_without(
-            "chromium and chromedriver", remedy="run `make real-parts`, or install chromium and chromium-driver"
-        )
+def page(
+    up: Up,  # noqa: F811
+    chromium_programs: tuple[Path, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[webdriver.Chrome]:
+    browser, driver = chromium_programs
     chrome = headless(browser, driver, profile=tmp_path_factory.mktemp("profile"), size=(1400, 1300))
     try:
         chrome.get(f"http://127.0.0.1:{up.base}/")

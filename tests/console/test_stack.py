@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +24,7 @@ from stormlab.live.ports import answers
 from stormlab.live.stack import Stack
 from stormlab.scenario import loader
 from tests.conftest import find_program, skip_without
+from tests.live.programs import wait_for
 
 pytestmark = pytest.mark.live
 #: Consecutive ports that a stack takes.
@@ -89,11 +89,7 @@ def block_of_ports() -> int:
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    limit = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.1)
-    return found
+    return wait_for(condition, seconds=seconds)
 
 
 def environment(folder: Path) -> dict[str, str]:

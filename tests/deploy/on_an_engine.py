@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from stormlab.live import ports
 from stormlab.telemetry import names
 from tests.deploy import stand_ins
 from tests.deploy.engine import Engine, running_engine
+from tests.live.programs import wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 DOORS = ("GATEWAY", "PROXY", "JAEGER", "PROMETHEUS", "GRAFANA", "LOCUST")
@@ -71,14 +72,6 @@ def _ports() -> Iterator[int]:
     """Free ones, not of those that outgoing connections get, because it is a minute until they are taken."""
     numbers = range(25_000 + os.getpid() % 5000, 32_000)
     return itertools.islice((port for port in numbers if not ports.answers(port)), len(DOORS))
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    limit = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < limit, "not within the time"
-        time.sleep(0.2)
-    return found
 
 
 def test_the_stack_from_its_start_to_nothing(stack: Stack) -> None:
@@ -139,7 +132,7 @@ def _is_seen(stack: Stack) -> None:
 
     services = {f"{name}:{port}" for port, pair in {8080: "kv", 3000: "fibonacci"}.items() for name in _replicas(pair)}
     ours = {*services, "gateway:8000", "proxy:8474"}
-    eventually(lambda: {name for name, health in targets().items() if health == "up"} >= ours)
+    wait_for(lambda: {name for name, health in targets().items() if health == "up"} >= ours)
     stack.ask("GATEWAY", "/fibonacci?n=6")
 
     def spanning() -> bool:
@@ -147,7 +140,7 @@ def _is_seen(stack: Stack) -> None:
         services = [{process["serviceName"] for process in one["processes"].values()} for one in traces]
         return any("gateway" in names and any("fibonacci" in name for name in names) for names in services)
 
-    eventually(spanning)
+    wait_for(spanning)
 
 
 def _replicas(service: str) -> tuple[str, str]:
@@ -164,13 +157,13 @@ def _is_loaded(stack: Stack) -> None:
         found = json.loads(stack.ask("PROMETHEUS", query)[1])["data"]["result"]
         return len({one["metric"]["instance"] for one in found})
 
-    eventually(lambda: busy_workers() == 2)
+    wait_for(lambda: busy_workers() == 2)
 
     def stats() -> dict[str, Any]:
         found: dict[str, Any] = json.loads(stack.ask("LOCUST", "/stats/requests")[1])
         return found
 
-    eventually(lambda: stats()["stats"][-1]["num_requests"] > 20)
+    wait_for(lambda: stats()["stats"][-1]["num_requests"] > 20)
     assert stats()["fail_ratio"] < 0.1, stats()
     assert stack.ask("LOCUST", "/stop", "POST", b"")[0] == 200
 
@@ -180,7 +173,7 @@ def _keeps_what_was_written(stack: Stack) -> None:
     for _ in range(2):
         assert stack.ask("GATEWAY", "/v1/colour", "PUT", b"blue")[0] in (200, 201, 204)
     stack.compose("up", "--detach", "--wait", "--no-deps", "--force-recreate", "kv-0", "kv-1")
-    assert eventually(lambda: stack.ask("GATEWAY", "/v1/colour") == (200, b"blue"))
+    assert wait_for(lambda: stack.ask("GATEWAY", "/v1/colour") == (200, b"blue"))
 
 
 def test_a_container_that_does_not_start_is_named_and_nothing_is_left(stack: Stack, tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import find_program, skip_without
 from tests.loadtests.playing import Loaded, playing
-from tools.locust_page import Page, chromium, eventually, locust
+from tools.browser import eventually
+from tools.locust_page import Page, chromium, locust
 
 pytestmark = [pytest.mark.live, pytest.mark.real]
 
@@ -21,12 +21,10 @@ def loaded() -> Iterator[Loaded]:
 
 
 @pytest.fixture(scope="module")
-def page(loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    browser, driver = find_program("chromium"), find_program("chromedriver")
-    if browser is None or driver is None:
-        skip_without(
-            "chromium and chromedriver", remedy="run `make real-parts`, or install chromium and chromium-driver"
-        )
+def page(
+    loaded: Loaded, chromium_programs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Page]:
+    browser, driver = chromium_programs
     folder = tmp_path_factory.mktemp("page")
     words = ["-H", loaded.url, "--fill", "no", "--out", str(folder / "out"), "--late", "5"]
     with locust(*words) as url, chromium(browser, driver, folder / "profile") as chrome:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import nbformat
@@ -18,7 +19,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from stormlab.live import ports
-from tests.conftest import find_program, skip_without
+from tests.live.programs import wait_for
 from tools import notebooks
 from tools.browser import headless
 
@@ -30,12 +31,7 @@ PICTURE, HANDLE = "img.widget-image", ".widget-slider .noUi-handle"
 
 
 def eventually(what: Callable[[], T], seconds: float = 90) -> T:
-    """What ``what`` gives as soon as that is something."""
-    limit = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < limit
-        time.sleep(0.02)
-    return found
+    return wait_for(what, seconds=seconds)
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +70,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def page(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    browser, driver = find_program("chromium"), find_program("chromedriver")
-    if browser is None or driver is None:
-        skip_without(
-            "chromium and chromedriver", remedy="run `make real-parts`, or install chromium and chromium-driver"
-        )
+def page(
+    address: str, chromium_programs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[webdriver.Chrome]:
+    browser, driver = chromium_programs
     chrome = headless(browser, driver, profile=tmp_path_factory.mktemp("profile"), size=(1300, 1500))
     try:
         chrome.get(address)
