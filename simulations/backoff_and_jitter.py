@@ -86,7 +86,7 @@ def figure(rates: Mapping[str, Rates]) -> Figure:
         f"{INSTANCES:,} clients of a service that is down · requests per second (top: scale × 10) · peaks after 30 s"
     )
     drawn = style.canvas(title, subtitle, rows=len(rates), height=7.4)
-    drawn.subplots_adjust(right=0.81)
+    drawn.subplots_adjust(left=0.09, right=0.81)
     colours = (style.VERMILLION, style.ORANGE, style.PURPLE, style.BLUE)
     for axes, (name, rate), colour in zip(drawn.axes, rates.items(), colours, strict=True):
         top = INSTANCES * (1 if rate.max() <= INSTANCES else 10) * 1.1
