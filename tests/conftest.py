@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from hypothesis import settings
+
+from stormlab.live import programs
 
 ROOT = Path(__file__).parent.parent
 MISSING_PART = "missing part: "
@@ -25,9 +25,7 @@ def skip_without(part: str, *, remedy: str) -> NoReturn:
 
 def find_program(name: str) -> Path | None:
     """The program called ``name`` on PATH or in ``.tools/bin`` of the checkout, where ``make real-parts`` puts it."""
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), str(ROOT / ".tools" / "bin")])
-    found = shutil.which(name, path=path)
-    return Path(found) if found else None
+    return programs.find(name)
 
 
 @pytest.fixture(scope="session")

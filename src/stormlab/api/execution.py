@@ -10,7 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from stormlab.errors import StormlabError
 from stormlab.scenario.model import Scenario
@@ -37,6 +37,9 @@ class Job:
 
 #: Hears which run has come how far, as a share from 0 to 1.
 Progress: TypeAlias = Callable[[Job, float], None]
+
+
+T = TypeVar("T")
 
 
 class _Stopped(Exception):
@@ -103,7 +106,7 @@ def _in_processes(jobs: Sequence[Job], workers: int, progress: Progress) -> Gene
             while not future.done():
                 wait([future], timeout=LOOK)
                 _report(jobs, board, shares, progress)
-            yield _result(future)
+            yield result_of(future)
         _report(jobs, board, shares, progress)
     finally:
         board[len(jobs)] = 1.0
@@ -140,7 +143,8 @@ def _report(jobs: Sequence[Job], board: Any, shares: list[float], progress: Prog
             progress(job, shares[index])
 
 
-def _result(future: Future[Result]) -> Result:
+def result_of(future: Future[T]) -> T:
+    """What a worker answered; raises StormlabError when the worker was ended."""
     try:
         return future.result()
     except BrokenProcessPool:

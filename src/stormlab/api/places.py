@@ -8,13 +8,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from importlib import import_module
 from multiprocessing.connection import wait
 from typing import Any, TypeAlias
 
-from stormlab.api.execution import interrupts_held
-from stormlab.errors import BadInput, StormlabError
+from stormlab.api.execution import interrupts_held, result_of
+from stormlab.errors import BadInput
 
 #: Plays one point, given its column and its row.
 PlayPoint: TypeAlias = Callable[[int, int], dict[str, Any]]
@@ -36,9 +35,7 @@ def in_processes(play: PlayPoint, points: Sequence[tuple[int, int]], *, jobs: in
     try:
         with interrupts_held():
             futures = [pool.submit(play, *point) for point in points]
-        yield from (future.result() for future in as_completed(futures))
-    except BrokenProcessPool:
-        raise StormlabError("a simulating process was ended from outside (out of memory?); try --jobs 1") from None
+        yield from (result_of(future) for future in as_completed(futures))
     finally:
         pool.shutdown(cancel_futures=True)
 

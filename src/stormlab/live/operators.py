@@ -9,9 +9,6 @@ from itertools import cycle
 from stormlab.live import http
 from stormlab.scenario.disturbances import Through
 
-#: A try that failed at once still takes its operators this long, in s.
-_LEAST_PAUSE = 0.001
-
 
 class Operators:
     """Ask for ``path`` at ``addresses`` (ports) in turn, until the requests of ``through`` have succeeded in a row.
@@ -38,7 +35,7 @@ class Operators:
             if self._given_up.is_set():
                 return
             done = done + 1 if ok else 0
-            if not ok and self._given_up.wait(max(self._through.pause, _LEAST_PAUSE)):
+            if not ok and self._given_up.wait(self._through.rest):
                 return
         self._achieved()
 

@@ -37,6 +37,11 @@ class Through(Strict):
     timeout: PositiveSeconds = 1.0
     pause: Seconds = 0.0
 
+    @property
+    def rest(self) -> float:
+        """How long operators wait after a try that failed, in s; one that failed at once still takes a moment."""
+        return max(self.pause, 0.001)
+
 
 class Disturbance(Strict):
     """Something that happens to ``target`` from ``at`` on, for ``lasting`` s (key ``for``; absent: to the end).

@@ -14,9 +14,6 @@ from stormlab.policies import Scope, Timeout
 from stormlab.scenario.disturbances import Through
 from stormlab.sim.service import Endpoint
 
-#: A try that failed at once still takes its operators this long, in s.
-_LEAST_PAUSE = 0.001
-
 
 class Operators:
     """Make the requests of ``through`` until all of them in a row have succeeded, then call ``achieved`` once."""
@@ -48,4 +45,4 @@ class Operators:
         if self._done == self._through.steps:
             self._achieved()
         else:
-            Timer(self._env, 0.0 if outcome.ok else max(self._through.pause, _LEAST_PAUSE), self._try)
+            Timer(self._env, 0.0 if outcome.ok else self._through.rest, self._try)
