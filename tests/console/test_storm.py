@@ -63,6 +63,10 @@ class Storm:
         each = [(one["timestamp"], one["labels"]["trace_id"]) for series in found for one in series["exemplars"]]
         return [trace for _, trace in sorted(each, reverse=True)]
 
+    def targets(self) -> list[dict[str, Any]]:
+        """What Prometheus scrapes now."""
+        return self._ask("/api/v1/targets", state="active")["activeTargets"]  # type: ignore[no-any-return]
+
     def trace(self, trace_id: str) -> list[dict[str, Any]]:
         """The spans that Jaeger holds of it."""
         answer = WEB.get(f"{self.jaeger}/api/traces/{trace_id}")
@@ -229,13 +233,21 @@ def test_every_page_that_prometheus_scrapes_satisfies_promtool(storm: Storm) -> 
     promtool = find_program("promtool")
     if promtool is None:
         skip_without("promtool", remedy="run `make real-parts`")
-    active = WEB.get(f"{storm.prometheus}/api/v1/targets").json()["data"]["activeTargets"]
+    eventually(
+        lambda: discovered(storm) == {one["targets"][0] for one in WEB.get(f"{storm.console}/api/targets").json()}
+    )
+    active = storm.targets()
     assert {one["labels"]["job"] for one in active} == {"services", "console", "proxy"}
     for target in active:
         page = WEB.get(target["scrapeUrl"]).content
         done = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, check=False)
         complaints = set(done.stderr.decode().splitlines()) - TOXIPROXYS
         assert not complaints and not done.stdout, (target["scrapeUrl"], complaints, done.stdout)
+
+
+def discovered(storm: Storm) -> set[str]:
+    """The services that Prometheus scrapes; it forgets those of an ended run some seconds after the console did."""
+    return {one["labels"]["instance"] for one in storm.targets() if one["labels"]["job"] == "services"}
 
 
 def test_the_proxy_is_the_real_one(storm: Storm) -> None:
