@@ -15,10 +15,11 @@ from stormlab.live.ports import HOST
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observer:
-    """How to start one, and the port that answers once it is ready."""
+    """How to start one, and the page that it answers with 200 once it is ready: before, it may listen already."""
 
     command: list[str]
     port: int
+    page: str
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -34,7 +35,7 @@ def prometheus(binary: Path, *, root: Path, folder: Path, places: Ports, rules: 
         "--enable-feature=exemplar-storage",
         "--log.level=warn",
     ]
-    return Observer(command=command, port=places.prometheus)
+    return Observer(command=command, port=places.prometheus, page="/-/ready")
 
 
 def scrapes(root: Path, places: Ports, rules: Path | None = None) -> dict[str, object]:
@@ -63,4 +64,4 @@ def jaeger(binary: Path, *, root: Path, places: Ports) -> Observer:
         "JAEGER_OTLP": f"{HOST}:{places.otlp}",
     }
     command = [str(binary), "--config", str(root / "deploy" / "jaeger" / "native.yaml")]
-    return Observer(command=command, port=places.jaeger, env=env)
+    return Observer(command=command, port=places.jaeger, page="/api/services", env=env)

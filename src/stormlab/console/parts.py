@@ -6,11 +6,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from stormlab.chaos.client import ProxySpec, ToxiproxyClient
-from stormlab.console.observers import jaeger, prometheus
+from stormlab.console.observers import Observer, jaeger, prometheus
 from stormlab.console.site import Ports
 from stormlab.live import checkout, http, ports
 from stormlab.live.children import START_LIMIT, Child
@@ -62,7 +63,7 @@ class Parts:
     def __init__(self, places: Ports, folder: Path, wanted: Wanted) -> None:
         self._ports, self._folder, self._wanted, self._root = places, folder, wanted, checkout.root()
         self._children: list[Child] = []
-        self._observers: list[int] = []
+        self._observers: list[Observer] = []
         self.control = ToxiproxyClient(f"http://{ports.HOST}:{places.control}")
 
     def launch(self) -> None:
@@ -89,8 +90,8 @@ class Parts:
             self._wait(port, http.alive)
         for port in self._ports.kv:
             http.exchange("PUT", port, KEY, VALUE)
-        for port in self._observers:
-            self._wait(port, ports.answers)
+        for one in self._observers:
+            self._wait(one.port, partial(http.serves, path=one.page))
 
     def stop(self) -> None:
         """Ends every process, all at the same time."""
@@ -194,7 +195,7 @@ class Parts:
             found["jaeger"] = jaeger(wanted.jaeger, root=root, places=places)
         for name, one in found.items():
             self._spawn(f"{name}:{one.port}", one.command, one.env)
-        self._observers = [one.port for one in found.values()]
+        self._observers = list(found.values())
 
     def _spawn(self, name: str, command: list[str], env: Mapping[str, str] | None = None) -> None:
         log = self._folder / f"{name.partition(':')[0]}.log"

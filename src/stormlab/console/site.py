@@ -17,7 +17,7 @@ from stormlab.live import http, ports
 from stormlab.live.ports import HOST
 
 #: How long ``down`` waits for the stack to end, in s.
-PATIENCE = 15.0
+PATIENCE = 30.0
 ENVIRONMENT = "STORMLAB_STATE"
 
 

@@ -18,7 +18,7 @@ from stormlab.errors import BadInput, StormlabError
 #: How long a child may take to end by itself before it is killed, in s.
 GRACE = 5.0
 #: How long a part of a stack may take to come up, in s.
-START_LIMIT = 30.0
+START_LIMIT = 60.0
 _PR_SET_PDEATHSIG = 1
 
 

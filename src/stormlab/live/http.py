@@ -48,12 +48,17 @@ def command(method: str, port: int, path: str, value: Mapping[str, Any] | list[A
     return answer
 
 
-def alive(port: int) -> bool:
-    """Whether the service behind ``port`` says that it lives."""
+def serves(port: int, path: str) -> bool:
+    """Whether ``path`` is answered with 200."""
     try:
-        return exchange("GET", port, "/livez", seconds=1.0)[0] == 200
+        return exchange("GET", port, path, seconds=1.0)[0] == 200
     except OSError:
         return False
+
+
+def alive(port: int) -> bool:
+    """Whether the service behind ``port`` says that it lives."""
+    return serves(port, "/livez")
 
 
 def ask(port: int, path: str) -> dict[str, Any]:

@@ -30,6 +30,8 @@ COUNTERS = (
 )
 #: A scrape costs some ms: no more than one in so many s.
 LEAST_WIDTH = 0.1
+#: How long a scrape may take, in s: while the run goes on, and after it, when nothing waits for the next.
+_PATIENCE, _LAST_PATIENCE = 1.0, 10.0
 
 
 class Reading(NamedTuple):
@@ -152,12 +154,12 @@ class Metrics:
 def _scrape(process: Process) -> dict[str, float]:
     """The metrics we know, by name; nothing when the process does not answer."""
     wanted = {*GAUGES, *COUNTERS}
-    return {sample.name: sample.value for sample in _samples(process) if sample.name in wanted}
+    return {sample.name: sample.value for sample in _samples(process, _PATIENCE) if sample.name in wanted}
 
 
-def _samples(process: Process) -> list[Sample]:
+def _samples(process: Process, seconds: float) -> list[Sample]:
     try:
-        _, body = http.exchange("GET", process.port, "/metrics", seconds=1.0)
+        _, body = http.exchange("GET", process.port, "/metrics", seconds=seconds)
         return [sample for family in text_string_to_metric_families(body.decode()) for sample in family.samples]
     except (OSError, ValueError):
         return []
@@ -168,7 +170,7 @@ def edges(processes: Sequence[Process]) -> dict[str, dict[str, int]]:
     found: defaultdict[str, Counter[str]] = defaultdict(Counter)
     words = {names.EDGE_REQUESTS: "requests", names.EDGE_ATTEMPTS: "attempts"}
     for process in processes:
-        for sample in _samples(process):
+        for sample in _samples(process, _LAST_PATIENCE):
             if word := words.get(sample.name):
                 counts, ending = found[sample.labels["edge"]], sample.labels["ending"]
                 counts[word] += int(sample.value)

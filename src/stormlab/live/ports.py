@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections import deque
 from collections.abc import Iterable
 
 from stormlab.errors import BadInput
@@ -11,15 +12,21 @@ from stormlab.errors import BadInput
 HOST = "127.0.0.1"
 #: The first of the ports that Linux gives to outgoing connections.
 _EPHEMERAL = 32_768
+#: Those given out lately: whoever asked for one may not listen on it yet.
+_GIVEN: deque[int] = deque(maxlen=1000)
 
 
 def free(count: int) -> list[int]:
-    """``count`` different ports on which nothing listened a moment ago."""
+    """``count`` different ports on which nothing listened a moment ago, and which this process was not given lately."""
+    numbers: list[int] = []
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for sock in sockets:
+        while len(numbers) < count:
+            sock = stack.enter_context(socket.socket())
             sock.bind((HOST, 0))
-        return [int(sock.getsockname()[1]) for sock in sockets]
+            if (port := int(sock.getsockname()[1])) not in _GIVEN:
+                numbers.append(port)
+    _GIVEN.extend(numbers)
+    return numbers
 
 
 def block(count: int, *, start: int = 20_000) -> int:
