@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], *, seconds: float = 30.0, what: str = "") -> T:
+def wait_for(condition: Callable[[], T], *, seconds: float = 60.0, what: str = "") -> T:
     """What ``condition`` gives as soon as that is something."""
     limit = time.monotonic() + seconds
     while not (found := condition()):

@@ -13,5 +13,5 @@ def findings(address: str, folder: Path, *, examples: int = 60) -> str:
     """What schemathesis finds at ``address`` (``http://host:port``); empty when that is nothing."""
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)]
     command += ["run", address + "/openapi.json", "--max-examples", str(examples), "--no-color"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=150)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=250)
     return "" if done.returncode == 0 else done.stdout + done.stderr

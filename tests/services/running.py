@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+#: How long a service may take to say the next thing it has to say, and to end, in s.
+PATIENCE = 60.0
 
 
 class Program:
@@ -28,11 +32,11 @@ class Program:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        assert self.process.stdout is not None
-        self.lines = (json.loads(line) for line in self.process.stdout)
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=self._drain, daemon=True).start()
         self.addresses: dict[str, str] = {}
         while "admin" not in self.addresses:
-            line = next(line for line in self.lines if line.get("event") == "listening")
+            line = next(line for line in self._logged() if line.get("event") == "listening")
             self.addresses[line["name"]] = line["address"]
 
     @property
@@ -45,19 +49,29 @@ class Program:
 
     def rest(self) -> list[dict[str, Any]]:
         """What is still logged until it ends."""
-        return list(self.lines)
+        return list(self._logged())
 
     def stop(self) -> int:
         """Sends SIGTERM; the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=PATIENCE)
 
     def end(self) -> None:
         """Ends the process, whatever state it is in."""
         self.process.kill()
         self.process.wait()
+
+    def _logged(self) -> Iterator[dict[str, Any]]:
+        while (text := self._lines.get(timeout=PATIENCE)) is not None:
+            yield json.loads(text)
+
+    def _drain(self) -> None:
+        """Reads on and on, so that the process never waits for somebody to read."""
         assert self.process.stdout is not None
-        self.process.stdout.close()
+        with self.process.stdout as output:
+            for line in output:
+                self._lines.put(line)
+        self._lines.put(None)
 
 
 @contextmanager
@@ -84,7 +98,7 @@ def refusal(name: str, *arguments: str, **environment: str) -> tuple[int, str]:
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
     )
     return done.returncode, done.stderr + done.stdout
 

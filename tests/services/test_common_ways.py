@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.live.programs import wait_for
 from tests.services.running import programs
 
 pytestmark = pytest.mark.live
@@ -33,7 +34,6 @@ def test_it_is_not_ready_while_its_folder_takes_no_files(name: str, tmp_path: Pa
         assert set(ready["checks"]) >= {"folder", "memory", "open-files"}
         assert ready["checks"]["folder"]["status"] == "healthy"
         data.rename(tmp_path / "moved")
-        while httpx.get(service.public + "/readyz").status_code != 503:
-            pass
+        wait_for(lambda: httpx.get(service.public + "/readyz").status_code == 503)
         assert httpx.get(service.public + "/readyz").json()["checks"]["folder"]["status"] == "failing"
         assert httpx.get(service.public + "/livez").status_code == 200

@@ -36,7 +36,7 @@ def exchange(service: Program, request: bytes) -> bytes:
     """Everything that comes back until the service closes."""
     host, port = service.addresses["rest"].split(":")
     answer = b""
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
         try:
             connection.sendall(request)
             connection.shutdown(socket.SHUT_WR)

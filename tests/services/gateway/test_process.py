@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from stormlab.telemetry import names
+from tests.live.programs import wait_for
 from tests.services.collector import collecting
 from tests.services.contract import findings
 from tests.services.gateway.conftest import Start, address
@@ -128,13 +130,13 @@ def test_a_fallback_answers_reads_and_never_acknowledges_a_write(gateway: Gatewa
 
 def test_deadlines_travel_and_shrink(gateway: Gateway) -> None:
     with peer(lambda number: (200, b"v")) as replica:
-        front = gateway(kv=upstream(replica.address, policies=[{"kind": "timeout", "seconds": 0.8}]))
+        front = gateway(kv=upstream(replica.address, policies=[{"kind": "timeout", "seconds": 20}]))
         httpx.get(front.public + "/v1/k")
-        httpx.get(front.public + "/v1/k", headers={names.DEADLINE_HEADER: "300"})
+        httpx.get(front.public + "/v1/k", headers={names.DEADLINE_HEADER: "5000"})
         assert httpx.get(front.public + "/v1/k", headers={names.DEADLINE_HEADER: "0"}).status_code == 504
         own, given = (int(headers[names.DEADLINE_HEADER]) for headers in replica.headers)
-        assert 300 < own <= 800
-        assert 0 < given <= 300
+        assert 5000 < own <= 20_000
+        assert 0 < given <= 5000
 
 
 def test_an_answer_that_is_too_long_is_a_failure(gateway: Gateway) -> None:
@@ -205,8 +207,7 @@ def test_replicas_that_fail_their_health_checks_are_left_out(gateway: Gateway) -
         front = gateway(kv=upstream(one.address, other.address, health=checks))
 
         def until(healthy: int) -> None:
-            while metric(page(front), names.REPLICA_HEALTHY, edge="kv") != healthy:
-                pass
+            wait_for(lambda: metric(page(front), names.REPLICA_HEALTHY, edge="kv") == healthy)
 
         with httpx.Client(base_url=front.public) as client:
             assert {client.get("/v1/k").content for _ in range(4)} == {b"one", b"other"}
@@ -236,11 +237,13 @@ def test_a_replica_that_fails_more_than_the_other_is_ejected(gateway: Gateway) -
 def test_a_caller_that_leaves_takes_the_work_with_it(start: Start, gateway: Gateway) -> None:
     fibonacci = start("fibonacci", max_n=25)
     front = gateway(fibonacci=upstream(address(fibonacci)))
-    with pytest.raises(httpx.ReadTimeout):
-        httpx.get(front.public + "/fibonacci?n=25", timeout=0.3)
-    while metric(httpx.get(fibonacci.public + "/metrics").text, names.TASKS) > 20:
-        pass
-    assert metric(page(front), names.EDGE_ATTEMPTS, edge="fibonacci", ending="timeout") == 1
+    host, port = address(front).split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(b"GET /fibonacci?n=25 HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_for(lambda: metric(page(fibonacci), names.FIBONACCI_CALLS) > 0, what="the work to begin")
+    wait_for(lambda: metric(page(fibonacci), names.TASKS) <= 20, what="the work to end")
+    assert metric(page(fibonacci), names.FIBONACCI_CALLS) < 242785
+    wait_for(lambda: metric(page(front), names.EDGE_ATTEMPTS, edge="fibonacci", ending="timeout") == 1)
 
 
 def test_health_answers_while_everything_else_is_refused(start: Start, gateway: Gateway, tmp_path: Path) -> None:
@@ -293,7 +296,7 @@ def test_sigterm_under_load_loses_no_request(start: Start, gateway: Gateway, tmp
             await asyncio.gather(*(put(session, name) for name in range(50)))
 
     asyncio.run(load())
-    assert front.process.wait(timeout=20) == 0
+    assert front.process.wait(timeout=60) == 0
     assert (set(ends), ends["refused"]) == ({"201", "refused"}, 50)
     assert metric(httpx.get(kv.public + "/metrics").text, "stormlab_keys") == ends["201"]
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import make_conninfo
+
+from stormlab.live import ports
 
 #: Why tests are skipped, with the remedy.
 MISSING = "PostgreSQL is not installed (Debian: apt-get install postgresql)"
@@ -28,13 +29,16 @@ def binaries() -> Path | None:
 
 
 class Cluster:
-    """One server; `stop` and `start` as often as wanted."""
+    """One server; `stop` and `start` as often as wanted.
+
+    It never waits for the disk: the machine does not crash here, and a busy disk would pass for a lost connection.
+    """
 
     def __init__(self, folder: Path, programs: Path) -> None:
         self._folder, self._programs = folder, programs
         self._user = "postgres" if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = free_port()
+        (self.port,) = ports.free(1)
         if self._user is not None:
             shutil.chown(folder, self._user)
         self._run("initdb", "-D", str(folder / "data"), "-U", "kv", "-A", "trust", "--no-sync")
@@ -61,7 +65,7 @@ class Cluster:
     def start(self) -> None:
         """Starts the server and waits until it answers."""
         command = [str(self._programs / "postgres"), "-D", str(self._folder / "data"), "-p", str(self.port)]
-        options = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=30"]
+        options = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=30", "fsync=off"]
         flags = [word for option in options for word in ("-c", option)]
         output = (self._folder / "log").open("ab")
         self._process = subprocess.Popen(
@@ -107,10 +111,3 @@ def running_cluster(programs: Path) -> Iterator[Cluster]:
             cluster.stop()
     finally:
         shutil.rmtree(folder)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -25,7 +25,8 @@ import aiohttp
 
 from stormlab.chaos import toxics
 from stormlab.chaos.client import ProxySpec, ToxiproxyClient
-from tests.services.kv.cluster import MISSING, Cluster, binaries, free_port, running_cluster
+from stormlab.live import ports
+from tests.services.kv.cluster import MISSING, Cluster, binaries, running_cluster
 from tests.services.kv.crash import Child, start
 from tests.services.kv.ledger import Ledger, Lost
 
@@ -130,7 +131,7 @@ def proxied(cluster: Cluster) -> Iterator[tuple[ToxiproxyClient, int]]:
     try:
         assert process.stdout is not None
         client = ToxiproxyClient(process.stdout.readline().split()[-1])
-        port = free_port()
+        (port,) = ports.free(1)
         client.create(ProxySpec(name=_PROXY, listen=f"127.0.0.1:{port}", upstream=f"127.0.0.1:{cluster.port}"))
         yield client, port
     finally:

@@ -16,7 +16,7 @@ FEW = ("--kills", "4", "--writers", "4")
 
 def crash_test(*arguments: str, on: str = "crash") -> tuple[int, str]:
     command = [sys.executable, "-m", f"tests.services.kv.{on}", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250)
     return done.returncode, done.stdout
 
 

@@ -35,7 +35,7 @@ def exchange(kv: Running, request: bytes, *, last_word: bool = True) -> bytes:
     """Everything that comes back until the service closes; with ``last_word`` the caller closes its side first."""
     host, port = kv.addresses["rest"].split(":")
     answer = b""
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
         try:
             connection.sendall(request)
             if last_word:
@@ -76,15 +76,13 @@ def test_almost_good_requests_get_answers(kv: Running) -> None:
 
 @pytest.mark.parametrize("line", [b"GET /v1/" + b"x" * MAX_HEAD, b"GET / HTTP/1.1\r\nA: " + b"x" * MAX_HEAD])
 def test_a_head_without_end_is_cut_off(kv: Running, line: bytes) -> None:
-    host, port = kv.addresses["rest"].split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
-        connection.sendall(line + b"x" * 10)
-        assert connection.recv(1) == b""
+    """It may be a reset: what was sent beyond the limit is not read any more."""
+    assert exchange(kv, line + b"x" * 10, last_word=False) == b""
 
 
 def test_a_body_that_does_not_come_is_408(kv: Running) -> None:
     host, port = kv.addresses["rest"].split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
         connection.sendall(b"PUT /v1/k HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na")
         assert connection.recv(65536).startswith(b"HTTP/1.1 408 ")
 

@@ -158,7 +158,7 @@ def test_a_long_history_is_read_in_batches(cluster: Cluster, database: str, log:
 
 
 def test_a_second_service_cannot_have_the_log(cluster: Cluster, database: str, log: PostgresLog) -> None:
-    other = PostgresLog(cluster.conninfo(database), timeout=0.2)
+    other = PostgresLog(cluster.conninfo(database), timeout=1.0)
     with pytest.raises(LogUnavailable, match="another service"):
         writes_of(other)
     put(log, b"1")
@@ -206,7 +206,7 @@ def test_a_cut_connection_is_replaced(cluster: Cluster, database: str, gate: Gat
 def test_a_silent_network_is_a_refusal_in_time_and_the_old_session_is_fenced_off(
     cluster: Cluster, database: str, gate: Gate
 ) -> None:
-    log = PostgresLog(cluster.conninfo(database, port=gate.port), timeout=0.3)
+    log = PostgresLog(cluster.conninfo(database, port=gate.port), timeout=1.0)
     writes_of(log)
     put(log, b"1")
     gate.silence()

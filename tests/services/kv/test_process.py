@@ -17,9 +17,12 @@ import aiohttp
 import httpx
 import pytest
 
+from tests.live.programs import wait_for
 from tests.services.kv.running import ROOT, Running
 
 pytestmark = pytest.mark.live
+#: Of a caller that is about to hang up: it connects and asks in any case.
+PATIENCE = httpx.Timeout(20, read=2)
 
 
 @pytest.fixture
@@ -35,6 +38,11 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
         running.kill()
 
 
+def shows(kv: Running, line: str) -> bool:
+    """Whether the scrape page has this in it."""
+    return line in httpx.get(kv.public + "/metrics").text
+
+
 def refusal(*arguments: str, **environment: str) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-m", "services.kv", *arguments],
@@ -42,13 +50,13 @@ def refusal(*arguments: str, **environment: str) -> tuple[int, str]:
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     return done.returncode, done.stderr + done.stdout
 
 
 def test_a_request_under_way_at_sigterm_is_finished_and_kept(start: Callable[..., Running]) -> None:
-    kv = start(workers=1, service_time="fixed:0.5")
+    kv = start(workers=1, service_time="fixed:1")
     statuses: list[int] = []
 
     def put() -> None:
@@ -56,8 +64,7 @@ def test_a_request_under_way_at_sigterm_is_finished_and_kept(start: Callable[...
 
     caller = threading.Thread(target=put)
     caller.start()
-    while 'stormlab_workers_busy{service="kv"} 1.0' not in httpx.get(kv.public + "/metrics").text:
-        pass
+    wait_for(lambda: shows(kv, 'stormlab_arrivals_total{service="kv"} 1.0'), what="the request to be under way")
     assert kv.stop() == 0
     caller.join()
     assert statuses == [201]
@@ -78,11 +85,14 @@ def test_acknowledged_writes_survive_sigkill(start: Callable[..., Running]) -> N
 
 
 def test_work_of_a_caller_that_hung_up_is_done_all_the_same(start: Callable[..., Running]) -> None:
-    kv = start(workers=1, service_time="fixed:0.3")
+    kv = start(workers=1, service_time="fixed:0.01")
+    capacity = f"http://{kv.addresses['admin']}/capacity"
+    httpx.put(capacity, json={"workers": 0})
     with pytest.raises(httpx.ReadTimeout):
-        httpx.put(kv.public + "/v1/k", content=b"v", timeout=0.1, headers={"x-stormlab-timeout-ms": "100"})
-    while 'stormlab_wasted_total{service="kv"} 1.0' not in httpx.get(kv.public + "/metrics").text:
-        pass
+        httpx.put(kv.public + "/v1/k", content=b"v", timeout=PATIENCE, headers={"x-stormlab-timeout-ms": "1500"})
+    wait_for(lambda: shows(kv, 'stormlab_queue_depth{service="kv"} 1.0'), what="the work that it left behind")
+    httpx.delete(capacity)
+    wait_for(lambda: shows(kv, 'stormlab_wasted_total{service="kv"} 1.0'), what="that work to be done")
     assert httpx.get(kv.public + "/v1/k").content == b"v"
 
 
@@ -157,7 +167,7 @@ def test_sigterm_under_load_loses_no_request(start: Callable[..., Running]) -> N
         return await asyncio.gather(*(put_until_refused(kv.public, name, ends) for name in range(50)))
 
     acknowledged = [pair for pairs in asyncio.run(load()) for pair in pairs]
-    assert kv.process.wait(timeout=20) == 0
+    assert kv.process.wait(timeout=60) == 0
     assert set(ends) == {"201", "refused"}
     assert ends["refused"] == 50
     again = start()

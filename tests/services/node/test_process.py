@@ -18,7 +18,8 @@ from tests.services.running import Program, metric, programs, refusal
 
 pytestmark = pytest.mark.live
 Start: TypeAlias = Callable[..., Program]
-LEASE = {"source": "keeper", "every": 0.2, "retry": 0.05, "timeout": 0.2}
+#: An answer may take its time when the machine is busy: only a refusal and an isolation cost a lease.
+LEASE = {"source": "keeper", "every": 0.2, "retry": 0.05, "timeout": 2.0}
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def node(tmp_path: Path) -> Iterator[Start]:
 
 
 def ask(program: Program, **headers: str) -> httpx.Response:
-    return httpx.get(program.public + "/v1/stormlab", headers=headers, timeout=5.0)
+    return httpx.get(program.public + "/v1/stormlab", headers=headers, timeout=20.0)
 
 
 def page(program: Program) -> str:
@@ -49,11 +50,11 @@ def test_it_asks_all_in_their_order_and_tells_them_on_whose_behalf(node: Start) 
             {"target": "second", "replicas": [second.address], "fan_out": 3},
         ]
         program = node({"calls": calls}, service_name="shop")
-        told = {"x-stormlab-key": "k7", "x-stormlab-caller": "bob", "x-stormlab-timeout-ms": "4000"}
+        told = {"x-stormlab-key": "k7", "x-stormlab-caller": "bob", "x-stormlab-timeout-ms": "20000"}
         assert ask(program, **told).status_code == 200
         assert (len(first.paths), len(second.paths)) == (1, 3)
         assert (first.headers[0]["x-stormlab-key"], first.headers[0]["x-stormlab-caller"]) == ("k7", "bob")
-        assert 3000 < float(first.headers[0]["x-stormlab-timeout-ms"]) <= 4000
+        assert 10_000 < float(first.headers[0]["x-stormlab-timeout-ms"]) <= 20_000
         assert metric(page(program), "stormlab_edge_attempts_total", edge="shop→second", ending="ok") == 3
 
 
@@ -71,7 +72,7 @@ def test_a_worker_is_held_while_the_answer_from_below_is_awaited(node: Start) ->
     go = threading.Event()
 
     def behave(_number: int) -> tuple[int, bytes]:
-        go.wait(10)
+        go.wait(60)
         return 200, b""
 
     with peer(behave) as below, ThreadPoolExecutor(8) as pool:
@@ -81,15 +82,17 @@ def test_a_worker_is_held_while_the_answer_from_below_is_awaited(node: Start) ->
         assert metric(page(program), "stormlab_workers_busy") == 4
         go.set()
         assert sorted(answer.result().status_code for answer in answers) == [200] * 5 + [503]
-        assert metric(page(program), "stormlab_workers_busy") == 0
+        wait_for(lambda: metric(page(program), "stormlab_workers_busy") == 0, what="all workers to be free again")
 
 
 def test_of_transactions_that_overlap_the_first_succeeds(node: Start) -> None:
     with ThreadPoolExecutor(4) as pool:
         program = node(optimistic=True)
-        httpx.put(program.admin + "/capacity", json={"speed": 0.002})
+        httpx.put(program.admin + "/capacity", json={"workers": 0})
         same = [pool.submit(ask, program, **{"x-stormlab-key": "hot"}) for _ in range(3)]
         other = pool.submit(ask, program, **{"x-stormlab-key": "cold"})
+        wait_for(lambda: metric(page(program), "stormlab_queue_depth") == 4, what="all of them to be under way")
+        httpx.delete(program.admin + "/capacity")
         assert sorted(one.result().status_code for one in same) == [200, 409, 409]
         assert other.result().status_code == 200
         assert "conflict" in {one.result().json()["reason"] for one in same if one.result().status_code == 409}
@@ -105,7 +108,8 @@ def test_replicas_serve_while_they_hold_their_lease(node: Start) -> None:
         def share() -> float:
             return metric(page(program), "stormlab_in_service_ratio")
 
-        assert (ask(program).status_code, share()) == (200, 1.0)
+        wait_for(lambda: share() == 1.0, what="everybody to hold a lease")
+        assert ask(program).status_code == 200
         grants.clear()
         wait_for(lambda: share() == 0.0, what="nobody to hold a lease")
         assert ask(program).json()["reason"] == "no-lease"
