@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from hypothesis import settings
 
-from stormlab.live import programs
+from stormlab.live import ports, programs
 
 ROOT = Path(__file__).parent.parent
 MISSING_PART = "missing part: "
@@ -51,9 +50,7 @@ def chromium_programs() -> tuple[Path, Path]:
 @pytest.fixture
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that was free a moment ago, for programs that cannot pick one themselves."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return ports.free(1)[0]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

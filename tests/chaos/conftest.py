@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import pytest
 
 from stormlab.chaos.client import ProxySpec, ProxyState, ToxiproxyClient
 from stormlab.errors import BadInput
+from stormlab.live import ports
 from tests.chaos.peers import HOST, PATIENCE, echo, served
 
 EMBEDDED, REAL = "embedded", "real"
@@ -41,8 +41,7 @@ def embedded(*arguments: str) -> Iterator[str]:
 
 @contextmanager
 def real(binary: Path) -> Iterator[str]:
-    with socket.create_server((HOST, 0)) as probe:
-        port = probe.getsockname()[1]
+    (port,) = ports.free(1)
     command = [str(binary), "-host", HOST, "-port", str(port), "-proxy-metrics"]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

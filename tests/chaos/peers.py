@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 HOST = "127.0.0.1"
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds after which a test that still waits has failed."""
 
 Serve = Callable[[socket.socket], None]

@@ -93,11 +93,11 @@ def test_the_proxy_serves_until_it_is_told_to_end() -> None:
     assert process.stdout is not None
     try:
         address = process.stdout.readline().split()[-1]
-        with urlopen(f"{address}/version", timeout=10) as answer:
+        with urlopen(f"{address}/version", timeout=30) as answer:
             assert answer.status == 200
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
         process.stdout.close()
 
 

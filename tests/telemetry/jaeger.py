@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from stormlab.live import ports
 
 _CONFIG = """
 service:
@@ -42,32 +43,31 @@ class Jaeger:
 
     def answers(self) -> bool:
         try:
-            return httpx.get(self._query + "/api/services", timeout=2).status_code == 200
+            return httpx.get(self._query + "/api/services", timeout=5).status_code == 200
         except httpx.HTTPError:
             return False
 
-    def spans(self, trace: str, *, count: int, seconds: float = 20.0) -> dict[str, dict[str, Any]]:
+    def spans(self, trace: str, *, count: int, seconds: float = 60.0) -> dict[str, dict[str, Any]]:
         """The spans of ``trace`` by name, as soon as there are ``count``; each with the name of its service."""
         return {span["operationName"]: span for span in self.arrived(trace, count=count, seconds=seconds)}
 
-    def arrived(self, trace: str, *, count: int, seconds: float = 20.0) -> list[dict[str, Any]]:
+    def arrived(self, trace: str, *, count: int, seconds: float = 60.0) -> list[dict[str, Any]]:
         """All spans of ``trace``, as soon as there are ``count`` or ``seconds`` are over."""
         end = time.monotonic() + seconds
         while True:
-            answer = httpx.get(f"{self._query}/api/traces/{trace}", timeout=5)
+            answer = httpx.get(f"{self._query}/api/traces/{trace}", timeout=20)
             data = answer.json()["data"] if answer.status_code == 200 else None
             found = data[0]["spans"] if data else []
             if len(found) >= count or time.monotonic() > end:
                 processes = data[0]["processes"] if data else {}
                 return [span | {"service": processes[span["processID"]]["serviceName"]} for span in found]
+            time.sleep(0.05)
 
 
 @contextmanager
 def running(binary: Path, folder: Path) -> Iterator[Jaeger]:
     """Jaeger, started from ``binary``, until the block ends."""
-    with ExitStack() as stack:
-        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(4)]
-        query, grpc, otlp, thrift = (each.getsockname()[1] for each in held)
+    query, grpc, otlp, thrift = ports.free(4)
     config = folder / "jaeger.yaml"
     config.write_text(_CONFIG.format(query=query, grpc=grpc, otlp=otlp, thrift=thrift))
     with (folder / "jaeger.log").open("w") as log:
@@ -78,6 +78,7 @@ def running(binary: Path, folder: Path) -> Iterator[Jaeger]:
             while not jaeger.answers():
                 if process.poll() is not None or time.monotonic() > end:
                     raise RuntimeError((folder / "jaeger.log").read_text())
+                time.sleep(0.05)
             yield jaeger
         finally:
             process.terminate()
