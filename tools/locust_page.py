@@ -11,14 +11,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from selenium.common.exceptions import ElementClickInterceptedException, StaleElementReferenceException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -30,6 +34,7 @@ from tools.browser import eventually, headless
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 SIZE = (1400, 1250)
+_BUSY = (ElementClickInterceptedException, ElementNotInteractableException, StaleElementReferenceException)
 #: What is played for the picture.
 SHOWN = {"rate": "50", "peak": "4", "seed": "7"}
 
@@ -49,16 +54,13 @@ class Page:
         """
         self.chrome.get(self.url)
         eventually(lambda: self.find("select[name=shapeClass]"))
-        for row in self.find("table tbody tr"):
-            box = row.find_element(By.CSS_SELECTOR, "input[type=checkbox]")
-            if box.is_selected() != (row.text.strip() in users):
-                box.click()
+        eventually(lambda: _done(lambda: self._choose_users(users)))
         self._open("Custom parameters")
         self._open("Advanced options")
         self._choose("shapeClass", shape)
         for name, value in options.items():
             self._write(name, value)
-        self.find("button[type=submit]")[0].click()
+        eventually(lambda: _done(self.find("button[type=submit]")[0].click))
         eventually(lambda: self.state() in ("spawning", "running"))
 
     def state(self) -> str:
@@ -88,21 +90,20 @@ class Page:
     def _click(self, words: str) -> None:
         """On the button or the tab that says so, also while the page is being drawn anew."""
 
-        def clicked() -> bool:
-            try:
-                for one in self.find("button, [role=tab]"):
-                    if one.text.strip().upper() == words.upper():
-                        one.click()
-                        return True
-            except (StaleElementReferenceException, ElementClickInterceptedException):
-                return False
-            return False
+        def click() -> None:
+            next(one for one in self.find("button, [role=tab]") if one.text.strip().upper() == words.upper()).click()
 
-        eventually(clicked)
+        eventually(lambda: _done(click))
 
     def _open(self, words: str) -> None:
         self._click(words)
         time.sleep(0.4)  # the fold opens slowly, and what is inside cannot be written to before
+
+    def _choose_users(self, users: set[str]) -> None:
+        for row in self.find("table tbody tr"):
+            box = row.find_element(By.CSS_SELECTOR, "input[type=checkbox]")
+            if box.is_selected() != (row.text.strip() in users):
+                box.click()
 
     def _choose(self, name: str, value: str) -> None:
         for option in self.find(f"select[name={name}] option"):
@@ -113,8 +114,17 @@ class Page:
         box = self.find(f"[name={name}]")[0]
         if box.tag_name == "select":
             return self._choose(name, value)
-        box.send_keys("\ue009a\ue000", value)  # all of it is replaced: Ctrl-A
+        eventually(lambda: _done(lambda: box.send_keys("\ue009a\ue000", value)))  # all of it is replaced: Ctrl-A
         return None
+
+
+def _done(action: Callable[[], object]) -> bool:
+    """Whether it could be done: the page may be drawing itself anew, and folds open slowly."""
+    try:
+        action()
+    except (*_BUSY, StopIteration):
+        return False
+    return True
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Played, C
         wait_for(lambda: scrape(port, scraped) or run.process.poll() is not None, seconds=90.0)
         while run.process.poll() is None:
             scrape(port, scraped)
+            time.sleep(0.05)
         yield run, collector, scraped[0]
 
 

@@ -47,5 +47,9 @@ def test_a_load_is_started_watched_and_stopped(page: Page, loaded: Loaded, tmp_p
     picture = tmp_path / "charts.png"
     assert page.chrome.save_screenshot(str(picture)) and picture.stat().st_size > 20_000
     page.stop()
-    page.chrome.get(f"{page.url}/load-report")
-    assert "Stopped after" in page.find("main")[0].text
+
+    def reported() -> bool:
+        page.chrome.get(f"{page.url}/load-report")
+        return any("Stopped after" in one.text for one in page.find("main"))
+
+    eventually(reported)

@@ -43,9 +43,10 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
     with playing() as (serve, play):
         servers = {name: serve() for name in (ONE, FOUR, "killed")}
         killed = play(
-            folder / "killed", "-H", servers["killed"].url, "-t", "6s", "--rate", "40", "--workers", "2", *common
+            folder / "killed", "-H", servers["killed"].url, "-t", "12s", "--rate", "40", "--workers", "2", *common
         )
-        wait_for(lambda: sum(servers["killed"].seen().values()) > 100, seconds=90.0, what="load on the server")
+        # by then it has reported, once a second, and is far from its end
+        wait_for(lambda: sum(servers["killed"].seen().values()) > 140, seconds=90.0, what="load on the server")
         victim = workers(killed.process.pid)[1]
         os.kill(victim, signal.SIGKILL)
         runs = {
@@ -101,30 +102,54 @@ def stalled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stalled]:
         yield Stalled(open_, closed)
 
 
+class Met(NamedTuple):
+    """The stall as a load met it, whatever else held the machine up: from when the slowest request was due until it
+    was answered; and the requests that were due meanwhile."""
+
+    began: float
+    ended: float
+    due: np.ndarray[Any, Any]
+
+
+def met(rows: dict[str, np.ndarray[Any, Any]]) -> Met:
+    slowest = int(np.argmax(rows["ended"] - rows["intended"]))
+    began, ended = float(rows["intended"][slowest]), float(rows["ended"][slowest])
+    return Met(began, ended, (rows["intended"] > began) & (rows["intended"] < ended))
+
+
 def test_an_open_loop_measures_the_stall_as_everybody_met_it(stalled: Stalled) -> None:
-    """Of LENGTH ÷ EVERY requests those due in the stall wait for what is left of it, uniformly between 0 and all."""
+    """Those due in the stall wait for what is left of it, and so the latencies say."""
+    rows = stalled.open.rows()
+    waits, stall = rows["ended"] - rows["intended"], met(rows)
+    length = stall.ended - stall.began
+    assert length >= STALL - 2 * EVERY
+    assert stall.due.sum() == pytest.approx(length / EVERY, rel=0.05)
+    left = stall.ended - rows["intended"][stall.due]
+    assert waits[stall.due].mean() == pytest.approx(left.mean(), rel=0.3)
     latency = stalled.open.results()["total"]["latency"]
-    share = STALL / LENGTH
+    assert latency["max"] == pytest.approx(length, rel=0.01)
     for label, q in (("p90", 0.9), ("p95", 0.95), ("p99", 0.99)):
-        assert latency[label] == pytest.approx(STALL * (1 - (1 - q) / share), abs=0.1), label
-    assert latency["max"] == pytest.approx(STALL, abs=0.1)
+        assert latency[label] == pytest.approx(np.quantile(waits, q), rel=0.05), label
+        assert latency[label] >= 0.9 * (STALL - (1 - q) * LENGTH), label
 
 
 def test_a_closed_loop_omits_nearly_all_of_it(stalled: Stalled) -> None:
     """The one user waits through the stall once; correcting for the requests that should have come shows it again."""
-    latency = stalled.closed.results()["total"]["latency"]
-    assert latency["max"] == pytest.approx(STALL, abs=0.1)
-    assert latency["p99"] < STALL / 5
-    corrected = corrected_for_omission(stalled.closed.rows(), EVERY)
-    measured = stalled.open.results()["total"]["latency"]["p95"]
-    assert corrected.get_value_at_percentile(95) / 1e6 == pytest.approx(measured, abs=0.15)
+    rows = stalled.closed.rows()
+    latency, stall = stalled.closed.results()["total"]["latency"], met(rows)
+    assert latency["max"] >= 0.9 * STALL
+    assert stall.due.sum() == 0 and latency["p99"] < STALL / 5
+    corrected = corrected_for_omission(rows, EVERY)
+    assert corrected.get_value_at_percentile(95) / 1e6 >= STALL / 2
 
 
 def test_an_open_loop_keeps_its_schedule_whatever_the_server_does(stalled: Stalled) -> None:
-    results = stalled.open.results()
-    assert results["offered_ratio"] >= 0.99
-    sent = np.floor(stalled.open.rows()["sent"])
-    assert np.bincount(sent.astype(int))[: int(LENGTH)].tolist() == pytest.approx([1 / EVERY] * int(LENGTH), rel=0.05)
+    rows = stalled.open.rows()
+    assert stalled.open.results()["offered_ratio"] >= 0.99
+    stall = met(rows)
+    sent = (rows["sent"] > stall.began) & (rows["sent"] < stall.ended)
+    assert sent.sum() == pytest.approx(stall.due.sum(), rel=0.1)
+    assert np.median(rows["sent"] - rows["intended"]) < 0.01
 
 
 def test_a_closed_loop_asks_for_less_when_answers_are_slow(stalled: Stalled) -> None:
@@ -133,7 +158,7 @@ def test_a_closed_loop_asks_for_less_when_answers_are_slow(stalled: Stalled) -> 
     began, ended = rows["sent"][slow], rows["ended"][slow]
     during = int(((rows["sent"] > began) & (rows["sent"] < ended)).sum())
     before = int((rows["sent"] < began).sum()) / began
-    assert during == 0 and before > 0.3 / EVERY
+    assert during == 0 and before > 0.2 / EVERY
 
 
 def corrected_for_omission(rows: dict[str, np.ndarray[Any, Any]], every: float) -> HdrHistogram:
@@ -155,4 +180,4 @@ def test_beyond_capacity_an_open_loop_stays_on_schedule_and_a_closed_one_does_no
     offered, answered = open_.results(), closed.results()
     assert offered["offered_ratio"] == pytest.approx(1.0, abs=0.01) and offered["due"] == 300
     assert offered["total"]["goodput"] < 55 and offered["total"]["latency"]["p99"] > 2
-    assert answered["sent_in_time"] / 3 < 55 and answered["total"]["latency"]["p99"] < 1
+    assert answered["sent_in_time"] / 3 < 55 and answered["total"]["latency"]["p95"] < 1
