@@ -8,6 +8,7 @@ work is made short, and only there: `SHORTER` says how. What must not run here i
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import shlex
@@ -66,7 +67,7 @@ PAGES_ELSEWHERE = {"docs/docker.md": "the test of the compose file follows it"}
 FINE = (0, 1, 3)
 
 PRELUDE = """
-ready() { for _ in $(seq 600); do grep -qi "$1" server.log && return; sleep 0.1; done; cat server.log >&2; exit 98; }
+ready() { for _ in $(seq 1200); do grep -qi "$2" "$1" && return; sleep 0.1; done; cat "$1" >&2; exit 98; }
 fine() { local status=$?; case " FINE " in *" $status "*) ;; *) echo "status $status: $1" >&2; exit 99 ;; esac; }
 """.replace("FINE", " ".join(map(str, FINE)))
 
@@ -113,11 +114,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def line(command: str) -> str:
-    """One command as a line of the script."""
+def line(number: int, command: str) -> str:
+    """One command as a line of the script; each server has a log of its own, so that no other's words are read."""
     start = next((start for start in SERVERS if command.startswith(start)), None)
     if start is not None and "--help" not in command:
-        return f"{command} >server.log 2>&1 &\nready {shlex.quote(SERVERS[start])}"
+        log = f"server-{number}.log"
+        return f": >{log}; {command} >{log} 2>&1 &\nready {log} {shlex.quote(SERVERS[start])}"
     return command if command.endswith("&") else f"{shortened(command)}; fine {shlex.quote(command)}"
 
 
@@ -125,7 +127,7 @@ def script(page: Path) -> str:
     """Everything that the page says to type, and the end of what is running then."""
     left_out = [*ELSEWHERE, *ELSEWHERE_ON.get(str(page.relative_to(ROOT)), {})]
     typed = [one for one in commands(page.read_text(encoding="utf-8")) if not one.startswith(tuple(left_out))]
-    return "\n".join([PRELUDE, *map(line, typed), "kill $(jobs -p) 2>/dev/null; wait; exit 0"])
+    return "\n".join([PRELUDE, *itertools.starmap(line, enumerate(typed)), "kill $(jobs -p) 2>/dev/null; wait; exit 0"])
 
 
 @pytest.mark.live
