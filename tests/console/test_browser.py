@@ -57,8 +57,8 @@ def test_a_slider_changes_the_latency_that_the_chart_shows(page: webdriver.Chrom
 
 
 def test_a_trace_opens_as_a_waterfall(page: webdriver.Chrome) -> None:
-    find(page, "#traces tbody tr")
-    page.execute_script("document.querySelector('#traces tbody tr').click()")
+    click = "const row = document.querySelector('#traces tbody tr'); row?.click(); return row !== null"
+    eventually(lambda: page.execute_script(click))
     find(page, "#waterfall .bar")
     assert "trace " in find(page, "#waterfall h3").text
 
@@ -66,10 +66,10 @@ def test_a_trace_opens_as_a_waterfall(page: webdriver.Chrome) -> None:
 def test_a_scenario_starts_and_stops_by_its_buttons(page: webdriver.Chrome, up: Up) -> None:  # noqa: F811
     find(page, "[data-scenario='retry-storm']").click()
     eventually(lambda: "retry-storm is under way" in find(page, "#scenario").text)
-    eventually(lambda: any(one["name"] == "run-kv-0" for one in up.ask("/api/state")["targets"]), 40)
+    eventually(lambda: any(one["name"] == "run-kv-0" for one in up.ask("/api/state")["targets"]), 90)
     find(page, "#scenarios > button").click()
     eventually(lambda: "under way" not in find(page, "#scenario").text)
-    assert not any(one["name"].startswith("run-") for one in up.ask("/api/state")["targets"])
+    eventually(lambda: not any(one["name"].startswith("run-") for one in up.ask("/api/state")["targets"]))
 
 
 def test_nothing_is_loaded_from_elsewhere(page: webdriver.Chrome, up: Up) -> None:  # noqa: F811

@@ -70,7 +70,7 @@ class Up:
     def ask(self, path: str, method: str = "GET", body: object = None, **headers: str) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = Request(f"http://127.0.0.1:{self.base}{path}", data, headers, method=method)
-        with urlopen(request, timeout=10) as answer:
+        with urlopen(request, timeout=30) as answer:
             text = answer.read().decode()
             return json.loads(text) if "json" in answer.headers.get("content-type", "") else text
 
@@ -80,7 +80,7 @@ class Up:
 
 def stormlab(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "stormlab", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=False)
 
 
 def block_of_ports() -> int:
@@ -88,12 +88,23 @@ def block_of_ports() -> int:
     return ports.block(PORTS, start=20_000 + os.getpid() * 101 % 10_000)
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+def eventually(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     return wait_for(condition, seconds=seconds)
 
 
 def environment(folder: Path) -> dict[str, str]:
     return os.environ | {"STORMLAB_STATE": str(folder / "stack.json")}
+
+
+def wait_until_ready(process: subprocess.Popen[str]) -> None:
+    """Reads on until the stack says that it is ready; raises AssertionError with all it said when it ends instead."""
+    assert process.stdout is not None
+    said: list[str] = []
+    while line := process.stdout.readline():
+        if line.startswith("ready after"):
+            return
+        said.append(line)
+    raise AssertionError("".join(said))
 
 
 @pytest.fixture(scope="module")
@@ -112,21 +123,25 @@ def up(tmp_path_factory: pytest.TempPathFactory, grafana: Grafana) -> Iterator[U
     env |= {"STORMLAB_GRAFANA_URL": f"http://127.0.0.1:{grafana.server_port}"}
     command = [sys.executable, "-m", "stormlab", "up", "--base-port", str(base), "--no-prometheus", "--no-jaeger"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith("ready after"), line + process.stdout.read()
-        yield Up(process=process, base=base, env=env, grafana=grafana)
-        process.terminate()
-        process.wait(timeout=20)
+        try:
+            wait_until_ready(process)
+            yield Up(process=process, base=base, env=env, grafana=grafana)
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
     assert not [port for port in range(base, base + PORTS) if answers(port)]
 
 
 def test_every_part_is_watched_and_a_request_at_rest_takes_one_attempt(up: Up) -> None:
     names = {one["name"] for one in up.ask("/api/state")["targets"]}
     assert names == {"kv-0", "kv-1", "fibonacci-0", "fibonacci-1", "gateway"}
-    sample = eventually(lambda: [one for one in up.ask("/api/samples") if one["goodput"] > 2])[-1]
-    assert sample["amplification"] == pytest.approx(1, abs=0.5)
-    assert sample["faults"] == []
+
+    def at_rest() -> list[Any]:
+        """Some seconds, as one at a time may hold an attempt more than requests."""
+        return [one for one in up.ask("/api/samples") if one["goodput"] > 2 and 0.8 < one["amplification"] < 1.2]
+
+    samples = eventually(lambda: len(found := at_rest()) >= 3 and found)
+    assert not any(one["faults"] for one in samples)
 
 
 def test_a_trace_spans_gateway_and_service(up: Up) -> None:
@@ -168,7 +183,8 @@ def test_a_fault_is_a_metric_a_span_an_annotation_and_in_the_samples(up: Up) -> 
     (_, made, what), (how, changed, until) = up.grafana.written
     assert (made, how, changed) == ("/api/annotations", "PATCH", "/api/annotations/7")
     assert what["tags"] == ["stormlab", "load-spike", "web"] and what["text"] == "spike (load-spike on web)"
-    assert [what["time"], until["timeEnd"]] == [one["timestamp"] // 1000 for one in (begin, end)]
+    milliseconds = [one["timestamp"] / 1000 for one in (begin, end)]
+    assert [what["time"], until["timeEnd"]] == pytest.approx(milliseconds, abs=1)
     assert up.ask("/api/state")["links"]["Grafana"] == f"http://127.0.0.1:{up.grafana.server_port}"
 
 
@@ -202,7 +218,7 @@ def test_the_numbers_of_a_stack_at_rest_are_in_order(up: Up) -> None:
         assert (done.returncode == 0) == all(one["ok"] for one in found[stack + 1 :])
         return {one["name"] for one in found[stack + 1 :] if not one["ok"]} - {"latency", "memory", "last sample"}
 
-    eventually(lambda: not off(), 40)
+    eventually(lambda: not off(), 90)
 
 
 def test_a_toxic_shows_among_the_numbers(up: Up) -> None:
@@ -240,7 +256,7 @@ def test_every_scrape_page_satisfies_promtool(up: Up) -> None:
         skip_without("promtool", remedy="run `make real-parts`, or `apt-get install prometheus`")
     proxy = up.base + 1
     for port in [up.base, proxy, *(one["port"] for one in up.ask("/api/state")["targets"])]:
-        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
             page = answer.read()
         done = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, check=False)
         assert done.returncode == 0, (port, done.stdout, done.stderr)
@@ -280,7 +296,7 @@ def test_down_with_nothing_up_says_so(tmp_path: Path) -> None:
 def test_down_ends_the_stack(up: Up) -> None:
     done = up.run("down")
     assert (done.returncode, done.stdout) == (0, "the stack is down\n"), done.stderr
-    assert up.process.wait(timeout=20) == 0
+    assert up.process.wait(timeout=60) == 0
     assert not Path(up.env["STORMLAB_STATE"]).exists()
     assert up.process.stdout is not None
     logged = [json.loads(line) for line in up.process.stdout.read().splitlines() if line.startswith("{")]
