@@ -11,7 +11,7 @@ from stormlab.scenario import loader
 from stormlab.scenario.model import Scenario
 from stormlab.scenario.result import Result
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 FOLDER = Path(__file__).parents[2] / "case_studies"
 #: A run whose load was late because the machine had something else to do says nothing; it is played again.

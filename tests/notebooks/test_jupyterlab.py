@@ -23,7 +23,7 @@ from tests.live.programs import wait_for
 from tools import notebooks
 from tools.browser import headless
 
-pytestmark = [pytest.mark.live, pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.live, pytest.mark.real, pytest.mark.timeout(600)]
 T = TypeVar("T")
 
 LESSON = notebooks.FOLDER / "02_anatomy_of_a_retry_storm.py"
