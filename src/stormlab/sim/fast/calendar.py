@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from stormlab.sim.fast.memory import part, pointer, record, small
+from stormlab.sim.fast.memory import part, pointer, prefetch, record, small
 
 #: How many entries ahead memory is asked for.
-AHEAD = 8
+AHEAD = 4
 
 #: Entries of a chunk; so few entries are not worth sorting; steps of the distribution at most.
 CHUNK, FEW, STEPS = 32, 16, 1 << 16
@@ -154,12 +154,19 @@ def turn(calendar: Any) -> None:
 
 @part
 def gather(calendar: Any, bucket: Any) -> Any:
-    """Copy what is due in this slice to ``scratch``, put back what is due a turn of the buckets later; how many."""
+    """Copy what is due in this slice to ``scratch``, put back what is due a turn of the buckets later; how many.
+
+    Chunks lie anywhere, so while one is read memory is asked for the next.
+    """
     chunk, place, count = bucket.chunk, bucket.room, 0
     bucket.chunk, bucket.room = -1, 0
     while chunk >= 0:
+        link = small(calendar.links, chunk)
+        before = link.value
         while place < CHUNK:
             entry = near_at(calendar.entries, chunk * CHUNK + place)
+            if before >= 0:
+                prefetch(near_at(calendar.entries, before * CHUNK + place))
             place += 1
             slice_ = np.int64(entry.time * calendar.per_second)
             if slice_ <= calendar.slice:
@@ -168,8 +175,6 @@ def gather(calendar: Any, bucket: Any) -> Any:
                 count += 1
             else:
                 lay(calendar, slice_, entry.time, entry.item)
-        link = small(calendar.links, chunk)
-        before = link.value
         link.value = calendar.free
         calendar.free = chunk
         chunk, place = before, 0

@@ -65,5 +65,5 @@ prefetch: Any = intrinsic(_prefetch)
 
 
 #: Single numbers.
-WHOLE, SMALL, REAL, UNSIGNED = record(i8="value"), record(i4="value"), record(f8="value"), record(u8="value")
-whole, small, real, unsigned = pointer(WHOLE), pointer(SMALL), pointer(REAL), pointer(UNSIGNED)
+WHOLE, SMALL, REAL = record(i8="value"), record(i4="value"), record(f8="value")
+whole, small, real = pointer(WHOLE), pointer(SMALL), pointer(REAL)

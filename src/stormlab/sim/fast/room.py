@@ -15,6 +15,9 @@ BUCKETS = 4096
 #: Room in rings and for clients of an open fleet, to begin with; a power of two.
 ROOM = 1024
 
+#: From how many bytes on an array is worth pages of its own.
+LARGE = 1 << 22
+
 
 class World:
     """The record that the loop works on, and the arrays that its addresses point into."""
@@ -41,11 +44,11 @@ class World:
         rooms = {
             "buckets": buckets,
             "links": chained(chunks).astype(np.int32),
-            "entries": np.zeros(chunks * calendar.CHUNK, calendar.NEAR),
-            "order": np.zeros(count, calendar.NEAR),
-            "scratch": np.zeros(count, calendar.NEAR),
+            "entries": zeros(chunks * calendar.CHUNK, calendar.NEAR),
+            "order": zeros(count, calendar.NEAR),
+            "scratch": zeros(count, calendar.NEAR),
             "tallies": np.zeros(calendar.STEPS + 1, np.int32),
-            "heap": np.zeros(count, calendar.NEAR),
+            "heap": zeros(count, calendar.NEAR),
         }
         self.arrays |= {f"{name}.{part}": room for part, room in rooms.items()}
         addresses = {part: room.ctypes.data for part, room in rooms.items()}
@@ -100,26 +103,33 @@ class World:
 
 def _unfolded(room: Any, head: int, tail: int) -> Any:
     """The room of a ring twice as large; what it holds keeps its place."""
-    larger, places = np.zeros(2 * len(room), room.dtype), np.arange(head, tail)
+    larger, places = zeros(2 * len(room), room.dtype), np.arange(head, tail)
     larger[places & (len(larger) - 1)] = room[places & (len(room) - 1)]
     return larger
 
 
 def _longer(room: Any, count: int) -> Any:
-    longer = np.zeros(count, room.dtype)
+    longer = zeros(count, room.dtype)
     longer[: len(room)] = room
     return longer
 
 
 def clients_with_nothing_to_do(count: int) -> Any:
-    """Clients with nothing to do, in the list of those that are free; in pages as large as the system has them."""
-    pages = mmap.mmap(-1, count * records.CLIENT.itemsize)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        pages.madvise(mmap.MADV_HUGEPAGE)
-    clients = np.frombuffer(pages, records.CLIENT)
+    """Clients with nothing to do, in the list of those that are free."""
+    clients = zeros(count, records.CLIENT)
     clients["limit"] = clients["deadline"] = -1
     clients["following"] = chained(count)
     return clients
+
+
+def zeros(count: int, dtype: Any) -> Any:
+    """An array of zeros; a large one in pages as large as the system has them, since the loop jumps about in it."""
+    size = count * dtype.itemsize
+    if size < LARGE or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return np.zeros(count, dtype)
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    pages.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(pages, dtype)
 
 
 def chained(count: int) -> Any:

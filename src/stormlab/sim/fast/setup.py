@@ -15,7 +15,7 @@ from stormlab.scenario.model import Client, Closed, Scenario, Service
 from stormlab.scenario.parts import ExponentialSlowdown
 from stormlab.scenario.recorder import SAMPLE, Recorder
 from stormlab.scenario.streams import generator
-from stormlab.sim.fast import gates, records
+from stormlab.sim.fast import chance, gates, records
 from stormlab.sim.fast.calendar import FEW
 from stormlab.sim.fast.room import BUCKETS, ROOM, World, chained, clients_with_nothing_to_do, one
 from stormlab.sim.service import OVERLOAD_STATUSES
@@ -47,7 +47,7 @@ def world_of(scenario: Scenario, seed: int) -> World:
         stretches=stretches,
         ceilings=_ceilings(client),
         arrivals=arrivals,
-        streams=np.array([generator(seed, "fast", one).integers(2**64, dtype=np.uint64) for one in _STREAMS]),
+        streams=_streams(seed, plant),
         clients=clients,
         memories=np.zeros(len(clients), records.MEMORY),
         queue=np.zeros(ROOM, records.QUEUED),
@@ -65,6 +65,15 @@ def world_of(scenario: Scenario, seed: int) -> World:
     world.place_calendar("waits", len(clients), _wait_slices(scenario, client, len(arrivals)))
     world.place_calendar("works", workers, _work_slices(service, workers))
     return world
+
+
+def _streams(seed: int, plant: dict[str, Any]) -> Any:
+    streams = np.zeros(len(_STREAMS), chance.STREAM)
+    streams["state"] = [generator(seed, "fast", one).integers(2**64, dtype=np.uint64) for one in _STREAMS]
+    for which, kind in ((records.SERVICE, "service_kind"), (records.THINK, "think_kind")):
+        if plant.get(kind) == chance.EXPONENTIAL:
+            chance.draw_ahead(streams.ctypes.data, which)
+    return streams
 
 
 def _start(regimes: Any, arrivals: Any, bins: int, *, users: int) -> dict[str, Any]:
@@ -124,7 +133,7 @@ def _kind_and_parameters(distribution: Any) -> tuple[int, float, float]:
         case distributions.Fixed(mean=mean):
             return 0, mean, 0.0
         case distributions.Exponential(mean=mean):
-            return 1, mean, 0.0
+            return chance.EXPONENTIAL, mean, 0.0
         case distributions.LogNormal(mean=mean, cv=cv):
             variance = float(np.log(1 + cv**2))
             return 2, float(np.log(mean) - variance / 2), float(np.sqrt(variance))
