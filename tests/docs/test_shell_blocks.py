@@ -33,9 +33,10 @@ FENCED = re.compile(r"^```(?:toml|python)[^\n]*\n(.*?)^```", re.DOTALL | re.MULT
 SHORTER = [
     (r"--seeds \d+", "--seeds 6"),
     (r"(=[\d.]+:[\d.]+):\d+", r"\1:2"),
+    (r"(--load [\d.]+:[\d.]+):\d+", r"\1:3"),
     (
         r"(--both|--live)(.*?)(?: --set (?:run|faults)\.\S+)*$",
-        r"\1\2 --set run.duration=16 --set faults.0.at=5 --set faults.0.for=3",
+        r"\1\2 --set run.duration=10 --set faults.0.at=4 --set faults.0.for=2",
     ),
     (r"-t 30s", "-t 5s"),
     (r"--shape spike", "--shape spike -t 8s"),
@@ -47,6 +48,8 @@ SERVERS = {
     "stormlab services": "listening",
     "stormlab load --page": "web interface",
 }
+#: Programs of the reader's own, and the ports at which they have to listen before the next command.
+OWN = {"python shop.py": 9000}
 #: Commands by how they start, and what runs them instead.
 ELSEWHERE = {
     "make ": "the target has to exist; CI runs the targets of `make check`",
@@ -68,6 +71,7 @@ FINE = (0, 1, 3)
 
 PRELUDE = """
 ready() { for _ in $(seq 1200); do grep -qi "$2" "$1" && return; sleep 0.1; done; cat "$1" >&2; exit 98; }
+listens() { for _ in $(seq 1200); do (: </dev/tcp/127.0.0.1/"$1") 2>/dev/null && return; sleep 0.1; done; exit 97; }
 fine() { local status=$?; case " FINE " in *" $status "*) ;; *) echo "status $status: $1" >&2; exit 99 ;; esac; }
 """.replace("FINE", " ".join(map(str, FINE)))
 
@@ -120,7 +124,10 @@ def line(number: int, command: str) -> str:
     if start is not None and "--help" not in command:
         log = f"server-{number}.log"
         return f": >{log}; {command} >{log} 2>&1 &\nready {log} {shlex.quote(SERVERS[start])}"
-    return command if command.endswith("&") else f"{shortened(command)}; fine {shlex.quote(command)}"
+    if command.endswith("&"):
+        port = next((port for program, port in OWN.items() if program in command), None)
+        return command if port is None else f"{command}\nlistens {port}"
+    return f"{shortened(command)}; fine {shlex.quote(command)}"
 
 
 def script(page: Path) -> str:
