@@ -22,6 +22,7 @@ service:
 extensions:
   jaeger_query:
     storage: {{traces: memory}}
+    enable_tracing: false
     http: {{endpoint: "127.0.0.1:{query}"}}
     grpc: {{endpoint: "127.0.0.1:{grpc}"}}
   jaeger_storage: {{backends: {{memory: {{memory: {{max_traces: 1000}}}}}}}}
