@@ -80,6 +80,8 @@ def test_what_was_handed_in_is_collected_hardest_first(tmp_path: Path) -> None:
 
 def test_an_empty_folder_and_a_strange_file_are_refused(tmp_path: Path) -> None:
     assert "holds no answers" in run("lesson", "collect", tmp_path)[1]
-    (tmp_path / "x.json").write_text("{}", encoding="utf-8")
-    status, output = run("lesson", "collect", tmp_path)
-    assert (status, "no lesson wrote this file" in output) == (2, True)
+    edited = {"lesson": "storm", "variant": 1, "learner": "Ada", "score": 1, "out_of": 1, "questions": [{"score": 1}]}
+    for strange in ({}, edited):
+        (tmp_path / "x.json").write_text(json.dumps(strange), encoding="utf-8")
+        status, output = run("lesson", "collect", tmp_path)
+        assert (status, "no lesson wrote this file" in output) == (2, True)

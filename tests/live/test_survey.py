@@ -21,9 +21,11 @@ class _Slotted(BaseHTTPRequestHandler):
     slots = threading.Semaphore(SLOTS)
 
     def do_GET(self) -> None:
-        with self.slots:
+        admitted = self.slots.acquire(blocking=self.path != "/shedding")
+        if admitted:
             time.sleep(SECONDS)
-        self.send_response(200 if self.path == "/fine" else 404)
+            self.slots.release()
+        self.send_response(503 if not admitted else 404 if self.path == "/no" else 200)
         self.send_header("content-length", "0")
         self.end_headers()
 
@@ -54,6 +56,13 @@ def test_it_finds_the_slots_and_that_more_callers_get_no_more(port: int) -> None
     assert found.saturated and found.callers > SLOTS
     assert found.workers in (SLOTS - 1, SLOTS, SLOTS + 1)
     assert SECONDS < found.mean < 3 * SECONDS
+
+
+@pytest.mark.live
+def test_a_service_that_turns_requests_away_is_full(port: int) -> None:
+    found = survey(Address(port, "/shedding"))
+    assert found.saturated and found.callers > SLOTS
+    assert found.workers in (SLOTS - 1, SLOTS, SLOTS + 1)
 
 
 @pytest.mark.live

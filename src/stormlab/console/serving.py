@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import uvicorn
@@ -22,7 +25,11 @@ from stormlab.console.visitor import visit
 from stormlab.errors import StormlabError
 from stormlab.live import ports
 
+logger = logging.getLogger(__name__)
+
 Say = Callable[[str], object]
+#: What goes on beside the page.
+Job = Callable[[], Coroutine[Any, Any, None]]
 
 
 async def serve(places: site.Ports, parts: Parts, folder: Path, say: Say, *, began: float) -> None:
@@ -43,8 +50,13 @@ async def serve(places: site.Ports, parts: Parts, folder: Path, say: Say, *, beg
     tasks: list[asyncio.Task[None]] = []
     try:
         await asyncio.to_thread(parts.settle)
-        jobs = (_sample(console), visit(parts.entrance), console.annotator.run(), console.relay.run())
-        tasks = [asyncio.create_task(job) for job in jobs]
+        jobs: tuple[Job, ...] = (
+            partial(_sample, console),
+            partial(visit, parts.entrance),
+            console.annotator.run,
+            console.relay.run,
+        )
+        tasks = [asyncio.create_task(kept_up(job)) for job in jobs]
         site.remember(site.State(pid=os.getpid(), console=places.console))
         say(f"ready after {time.monotonic() - began:.1f} s: {url}")
         for name, page in console.links().items():
@@ -57,6 +69,16 @@ async def serve(places: site.Ports, parts: Parts, folder: Path, say: Say, *, beg
             task.cancel()
         server.should_exit = server.force_exit = True
         await asyncio.gather(serving, *tasks, return_exceptions=True)
+
+
+async def kept_up(job: Job, *, pause: float = 1.0) -> None:
+    """Does ``job``; when a defect ends it, the log gets the traceback and it begins again after ``pause`` s."""
+    while True:
+        try:
+            return await job()
+        except Exception:
+            logger.exception("this part of the console failed and begins again")
+            await asyncio.sleep(pause)
 
 
 async def _until(stopping: asyncio.Event, parts: Parts) -> None:

@@ -60,11 +60,16 @@ def read(folder: Path) -> list[HandedIn]:
     return sorted((_one(file) for file in files), key=lambda one: (one.lesson, one.learner, one.variant))
 
 
+#: What is read of every question.
+_ASKED = ("question", "guess", "score")
+
+
 def _one(file: Path) -> HandedIn:
     try:
         tree = json.loads(file.read_text(encoding="utf-8"))
         fields = {name: tree[name] for name in ("lesson", "variant", "learner", "score", "out_of")}
-        return HandedIn(**fields, questions=tuple(dict(one) for one in tree["questions"]))
+        questions = tuple({name: one[name] for name in _ASKED} | one for one in tree["questions"])
+        return HandedIn(**fields, questions=questions)
     except (ValueError, KeyError, TypeError):
         raise BadInput(f"{file}: no lesson wrote this file; move it out of the folder") from None
 

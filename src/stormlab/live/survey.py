@@ -1,8 +1,8 @@
 """What a service that is running already can do, found out from outside: its time for one request, and its capacity.
 
 First one request after another: the mean and the spread of the time that one takes. Then 1, 2, 4, … callers at once,
-each asking again as soon as it is answered, until more callers get no more answers: that is the capacity C. By Little's
-law as many requests are in work then as mean time × C, which is the number of workers of the model.
+each asking again as soon as it is answered, until more callers get no more answers, or some are turned away: that is
+the capacity C. By Little's law as many requests are in work then as mean time × C, the number of workers of the model.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from stormlab.scenario.external import Address
 ALONE, SECONDS, MOST = 30, 0.8, 64
 #: More callers that get less than this many times the answers say that the service is full.
 GAIN = 1.1
+#: With these a service turns requests away that are too many for it; and how long a caller waits then, in s.
+SHED, PAUSE = (429, 503), 0.02
 #: One request may take so long, in s.
 PATIENCE = 10.0
 #: The spread of the model is at least this: a measurement of nothing but the same would be suspicious.
@@ -66,25 +68,33 @@ async def _survey(address: Address) -> Survey:
     spread = max(LEAST_SPREAD, statistics.stdev(alone) / mean)
     best, callers, saturated = 0.0, 1, False
     while callers <= MOST and not saturated:
-        rate = await _rate(address, callers)
-        saturated = callers > 1 and rate < GAIN * best
+        rate, shed = await _rate(address, callers)
+        saturated = callers > 1 and (shed or rate < GAIN * best)
         best, callers = max(best, rate), callers * 2
     return Survey(mean=mean, spread=spread, capacity=best, callers=callers // 2, saturated=saturated)
 
 
-async def _rate(address: Address, callers: int) -> float:
-    """Answers per s to so many callers at once."""
+async def _rate(address: Address, callers: int) -> tuple[float, bool]:
+    """Answers per s to so many callers at once, and whether some were turned away."""
     began = time.monotonic()
+    answers, shed = 0, False
 
-    async def caller() -> int:
-        answers = 0
+    async def caller() -> None:
+        nonlocal answers, shed
         while time.monotonic() - began < SECONDS:
-            await _ask(address)
-            answers += 1
-        return answers
+            try:
+                await _ask(address)
+                answers += 1
+            except _ShedError:
+                shed = True
+                await asyncio.sleep(PAUSE)
 
-    answers = sum(await asyncio.gather(*(caller() for _ in range(callers))))
-    return answers / (time.monotonic() - began)
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    return answers / (time.monotonic() - began), shed
+
+
+class _ShedError(BadInput):
+    """The service turned a request away."""
 
 
 async def _ask(address: Address) -> float:
@@ -94,6 +104,8 @@ async def _ask(address: Address) -> float:
         status = await asyncio.wait_for(_exchange(address), PATIENCE)
     except (OSError, TimeoutError, ValueError, IndexError) as error:
         raise BadInput(f"{address}: no answer ({error or type(error).__name__}); start the service first") from None
+    if status in SHED:
+        raise _ShedError(f"{address}: turns requests away with {status}; wait until it is at rest, then ask again")
     if status >= 400:
         raise BadInput(f"{address}: answers with {status}; name a path that it serves")
     return time.monotonic() - began
