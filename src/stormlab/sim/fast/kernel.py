@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from stormlab.sim.fast.attempts import ATTEMPT, FAIL, NOTHING, ask, attempt, begin_work, fail, finish
@@ -36,21 +37,32 @@ _REGIME, _SAMPLE, _DEADLINE, _COMPLETION, _LIMIT, _WAKE, _ARRIVAL, _RECRUIT = ra
 
 @part
 def soonest(world: Any) -> Any:
-    """When something happens next, and what."""
-    now, kind = world.regime_due, _REGIME
-    if world.sample_due < now:
-        now, kind = world.sample_due, _SAMPLE
-    if ring_at(world.deadlines, 0).due < now:
-        now, kind = ring_at(world.deadlines, 0).due, _DEADLINE
+    """When something happens next, and what; most of the time it is one of three, which are compared first."""
+    now, kind = np.inf, _COMPLETION
     if world.frozen == 0:
-        done = next_due(calendar_at(world.works, 0))
-        if done < now:
-            now, kind = done, _COMPLETION
-    if ring_at(world.limits, 0).due < now:
-        now, kind = ring_at(world.limits, 0).due, _LIMIT
-    wake = next_due(calendar_at(world.waits, 0))
+        now = next_due(calendar_at(world.works, 0))
+    limit, wake = ring_at(world.limits, 0).due, next_due(calendar_at(world.waits, 0))
+    if limit < now:
+        now, kind = limit, _LIMIT
     if wake < now:
         now, kind = wake, _WAKE
+    deadline = ring_at(world.deadlines, 0).due
+    rest = min(world.regime_due, world.sample_due, deadline, world.arrival_due, world.recruit_due)
+    if rest <= now:
+        now, kind = soonest_of_all(world, now, kind)
+    return now, kind
+
+
+@part
+def soonest_of_all(world: Any, now: float, kind: int) -> Any:
+    """The same, where ``kind`` at ``now`` is the soonest of the three."""
+    early, what = world.regime_due, _REGIME
+    if world.sample_due < early:
+        early, what = world.sample_due, _SAMPLE
+    if ring_at(world.deadlines, 0).due < early:
+        early, what = ring_at(world.deadlines, 0).due, _DEADLINE
+    if early <= now:
+        now, kind = early, what
     if world.arrival_due < now:
         now, kind = world.arrival_due, _ARRIVAL
     if world.recruit_due < now:
