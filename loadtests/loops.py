@@ -124,6 +124,7 @@ def figure(points: dict[str, list[Point]], seconds: int) -> Figure:
     for axes, labels, words in zip((top, bottom), ends, ("sent ÷ capacity", "p99 latency (s)"), strict=True):
         _finish(axes, words)
         style.label_ends(axes, labels)
+    top.text(1.01, 0.05, "capacity", color=style.MUTED, fontsize="small", transform=top.get_xaxis_transform())
     bottom.set_xlabel("demand ÷ capacity (100 requests a second)")
     return drawn
 
