@@ -226,6 +226,8 @@ class Stack:
             for replica in self.replicas:
                 with contextlib.suppress(Exception):
                     self.control.delete(replica.name)
+        for child in self._children:
+            child.end()
         for child in reversed(self._children):
             child.stop()
 
