@@ -27,13 +27,14 @@ from tests.console.test_stack import block_of_ports, environment, eventually, wa
 pytestmark = [pytest.mark.live, pytest.mark.real, pytest.mark.timeout(600)]
 HASTE, SPEED = 4, 1.5
 WEB = httpx.Client(timeout=60)
-#: Long enough after the rescue for the slowest alert to clear, with some failing requests for the chaos dashboard.
+#: Long enough after the rescue for the slowest alert to clear, with some failing requests for the chaos dashboard; and
+#: long enough between the spike and the rescue, in s of the rules' own haste, for somebody to suspect metastability.
 MORE = (
     "run.duration=84",
     f"run.live_speed={SPEED}",
     "expect=[]",
     """faults=[
-        {name="spike", kind="load-spike", target="web", at=15, for=10, factor=3},
+        {name="spike", kind="load-spike", target="web", at=12, for=10, factor=3},
         {name="hiccup", kind="error", target="kv", at=76, for=6, probability=0.2, status=500},
     ]""",
 )
