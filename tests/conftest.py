@@ -13,7 +13,7 @@ from stormlab.live import ports, programs
 ROOT = Path(__file__).parent.parent
 MISSING_PART = "missing part: "
 #: Folders whose tests of real processes assert nothing that depends on how fast these are: others may run beside them.
-SHARING = ("docs", "services")
+SHARING = ("docs", "notebooks", "services")
 TESTS = Path(__file__).parent
 
 settings.register_profile("stormlab", parent=settings(), deadline=None)
