@@ -135,7 +135,7 @@ format: $(SYNCED) ## let ruff rewrite what it can
 	$(BIN)/ruff format
 
 bench-sim: $(SYNCED) ## simulators side by side: ours, plain SimPy, ciw, C++; a million clients, a map (five minutes)
-	$(UV) run --isolated --locked --all-extras --group bench python -m benchmarks.simulators
+	$(UV) run --isolated --compile-bytecode --locked --all-extras --group bench python -m benchmarks.simulators
 
 bench: $(SYNCED) ## every program under benchmarks/
 	@set -e; for name in $(BENCHMARKS); do echo "== benchmarks.$$name"; $(BIN)/python -m "benchmarks.$$name"; done
