@@ -20,7 +20,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks.kv import HOST, ROOT, Server, arguments, free_port, measure, print_row, started, wait_for
+from benchmarks.kv import HOST, ROOT, Server, arguments, measure, print_row, started, wait_for
+from stormlab.live import ports
 
 KV = "kv, in memory"
 DIRECT, BARE = "direct", "bare proxy"
@@ -78,7 +79,7 @@ def bare(kv: int, core: int) -> Iterator[Server]:
 @contextmanager
 def process(program: list[str], core: int, settings: dict[str, str]) -> Iterator[Server]:
     """The program on ``core``, with a free port as its last argument, ended afterwards."""
-    port = free_port()
+    (port,) = ports.free(1)
     command = ["taskset", "-c", str(core), sys.executable, *program, str(port)]
     child = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stdout=subprocess.DEVNULL)
     try:

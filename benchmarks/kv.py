@@ -28,6 +28,8 @@ from typing import cast
 
 import uvloop
 
+from stormlab.live import ports
+
 ROOT = Path(__file__).parent.parent
 HOST = "127.0.0.1"
 BARE = "bare server"
@@ -135,7 +137,7 @@ VARIANTS: dict[str, dict[str, str]] = {
 @contextmanager
 def swallowing(core: int) -> Iterator[str]:
     """The address of a collector on ``core`` that takes every trace and keeps none."""
-    port = free_port()
+    (port,) = ports.free(1)
     process = subprocess.Popen(["taskset", "-c", str(core), sys.executable, "-c", _SINK, str(port)])
     try:
         wait_for(port)
@@ -163,7 +165,7 @@ HTTPServer(("127.0.0.1", int(sys.argv[1])), Sink).serve_forever()
 def started(name: str, core: int, collector: str = "") -> Iterator[Server]:
     """The server of this name on this core, ended afterwards."""
     with tempfile.TemporaryDirectory(dir=ROOT) as folder:
-        port = free_port()
+        (port,) = ports.free(1)
         program = ["benchmarks/bare_http.py", str(port)] if name == BARE else ["-m", "services.kv", "--port", str(port)]
         environment = (
             os.environ
@@ -221,12 +223,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--connections", type=int, default=64, help="default: %(default)s")
     return parser.parse_args()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(port: int) -> None:

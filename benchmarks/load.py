@@ -24,7 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.kv import HOST, ROOT, free_port, wait_for
+from benchmarks.kv import HOST, ROOT, wait_for
+from stormlab.live import ports
 
 USERS = 32
 OPEN = "ours, open loop, kept"
@@ -92,7 +93,7 @@ def main() -> None:
 @contextmanager
 def canned(core: int) -> Iterator[str]:
     """A server on ``core``; its address."""
-    port = free_port()
+    (port,) = ports.free(1)
     command = ["taskset", "-c", str(core), sys.executable, "-m", "benchmarks.canned", str(port)]
     child = subprocess.Popen(command, cwd=ROOT)
     try:

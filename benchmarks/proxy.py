@@ -16,7 +16,6 @@ import json
 import math
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -28,6 +27,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
+
+from stormlab.live import ports
 
 ROOT = Path(__file__).parent.parent
 HOST = "127.0.0.1"
@@ -79,7 +80,7 @@ def main() -> None:
         load = Load(stack.enter_context(started(command, core=load_core)))
         targets = {DIRECT: Target(load.port)}
         for name, command in proxies().items():
-            port = free_port()
+            (port,) = ports.free(1)
             process = stack.enter_context(started([*command, "--host", HOST, "--port", str(port)], core=proxy_core))
             targets[name] = Target(proxied(port, load.port), process.pid)
         samples = repeated(load, targets, given)
@@ -114,12 +115,6 @@ def started(command: list[str], *, core: int) -> Iterator[subprocess.Popen[str]]
     finally:
         process.terminate()
         process.communicate()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def proxied(api: int, upstream: int) -> int:

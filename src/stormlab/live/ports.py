@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import sys
 from collections import deque
 from collections.abc import Iterable
 
@@ -12,20 +14,23 @@ from stormlab.errors import BadInput
 HOST = "127.0.0.1"
 #: The first of the ports that Linux gives to outgoing connections.
 _EPHEMERAL = 32_768
-#: Those given out lately: whoever asked for one may not listen on it yet.
-_GIVEN: deque[int] = deque(maxlen=1000)
+#: Ports that were given out stay bound on Linux, the last hundred of them, by these files. The system gives them to
+#: nobody else then, also in other processes, but servers, which set SO_REUSEADDR, may listen there.
+_HELD: deque[int] = deque()
+_MOST_HELD = 100 if sys.platform == "linux" else 0
 
 
 def free(count: int) -> list[int]:
-    """``count`` different ports on which nothing listened a moment ago, and which this process was not given lately."""
-    numbers: list[int] = []
-    with contextlib.ExitStack() as stack:
-        while len(numbers) < count:
-            sock = stack.enter_context(socket.socket())
-            sock.bind((HOST, 0))
-            if (port := int(sock.getsockname()[1])) not in _GIVEN:
-                numbers.append(port)
-    _GIVEN.extend(numbers)
+    """``count`` different ports on which nothing listens; they are the caller's until a hundred others were given."""
+    sockets = [socket.socket() for _ in range(count)]
+    for sock in sockets:
+        sock.bind((HOST, 0))
+    numbers = [int(sock.getsockname()[1]) for sock in sockets]
+    for sock in sockets:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _HELD.append(sock.detach())
+    while len(_HELD) > _MOST_HELD:
+        os.close(_HELD.popleft())
     return numbers
 
 
