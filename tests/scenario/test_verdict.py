@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stormlab.scenario.series import Column, Series
-from stormlab.scenario.verdict import Loop, Verdict, Word, healthy_bins, judge
+from stormlab.scenario.verdict import Loop, Verdict, Word, healthy_bins, judge, rate
 from tests.scenario.building import CLOSED, SPIKE, filled, scenario, series, web
 
 SPIKED = scenario(faults=[SPIKE])
@@ -242,3 +242,7 @@ class TestNoise:
         share = filled(300, 0.97, {(60, 300): 0.5})
         words = {judge(self.noisy(seed, 2, share), self.described).word for seed in range(100)}
         assert words == {Word.COLLAPSED}
+
+
+def test_a_rate_below_one_is_not_rounded_to_nothing() -> None:
+    assert [rate(one) for one in (0.0, 0.042, 0.5, 1.4, 60.2)] == ["0/s", "0.042/s", "0.5/s", "1/s", "60/s"]

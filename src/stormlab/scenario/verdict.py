@@ -97,5 +97,10 @@ def _sentence(evidence: Evidence, word: Word, loop: Loop | None) -> str:
     kept_down = f"; kept down by {loop}" if loop else ""
     return (
         f"{word.value.capitalize()}: at the end goodput is {share:.1%} of what it was, with {end.amplification:.2f} "
-        f"attempts per request, at {end.offered:.0f}/s offered against a capacity of {end.capacity:.0f}/s{kept_down}."
+        f"attempts per request, at {rate(end.offered)} offered against a capacity of {rate(end.capacity)}{kept_down}."
     )
+
+
+def rate(per_second: float) -> str:
+    """In whole numbers, and to two digits below 1/s, which is not nothing."""
+    return f"{per_second:.0f}/s" if per_second >= 1 or per_second == 0 else f"{per_second:.2g}/s"
