@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from stormlab.errors import BadInput
 from stormlab.scenario.external import Address
 
-#: Requests one after another; s of asking at each number of callers; most callers at once.
-ALONE, SECONDS, MOST = 30, 0.8, 64
-#: More callers that get less than this many times the answers say that the service is full.
-GAIN = 1.1
+#: Requests one after another: so many, or at least as many as fit into half of the patience and the fewest.
+ALONE, FEWEST = 50, 10
+#: The s of asking at each number of callers, or so many times what one request takes; most callers at once.
+SECONDS, LEAST_TIMES, MOST = 0.8, 5, 64
+#: Four times as many callers that get less than this many times the answers say that the service is full.
+GAIN = 1.25
 #: With these a service turns requests away that are too many for it; and how long a caller waits then, in s.
 SHED, PAUSE = (429, 503), 0.02
 #: One request may take so long, in s.
@@ -63,34 +65,48 @@ def survey(address: Address) -> Survey:
 
 
 async def _survey(address: Address) -> Survey:
-    alone = [await _ask(address) for _ in range(ALONE)]
+    alone = await _one_after_another(address)
     mean = statistics.fmean(alone)
     spread = max(LEAST_SPREAD, statistics.stdev(alone) / mean)
-    best, callers, saturated = 0.0, 1, False
-    while callers <= MOST and not saturated:
-        rate, shed = await _rate(address, callers)
-        saturated = callers > 1 and (shed or rate < GAIN * best)
-        best, callers = max(best, rate), callers * 2
-    return Survey(mean=mean, spread=spread, capacity=best, callers=callers // 2, saturated=saturated)
+    seconds = max(SECONDS, LEAST_TIMES * mean)
+    rates: list[float] = []
+    callers, full = 1, False
+    while callers <= MOST and not full:
+        rate, shed = await _rate(address, callers, seconds)
+        rates.append(rate)
+        full = callers > 1 and (shed or (callers > 2 and rate < GAIN * rates[-3]))
+        callers *= 2
+    # the highest of several that are the same but for chance would be too high
+    capacity = max(rates) if shed or not full else statistics.median(rates[-3:])
+    return Survey(mean=mean, spread=spread, capacity=capacity, callers=callers // 2, saturated=full)
 
 
-async def _rate(address: Address, callers: int) -> tuple[float, bool]:
-    """Answers per s to so many callers at once, and whether some were turned away."""
-    began = time.monotonic()
+async def _one_after_another(address: Address) -> list[float]:
+    """The s that each request took."""
+    took: list[float] = []
+    ends = time.monotonic() + PATIENCE / 2
+    while len(took) < ALONE and (len(took) < FEWEST or time.monotonic() < ends):
+        took.append(await _ask(address))
+    return took
+
+
+async def _rate(address: Address, callers: int, seconds: float) -> tuple[float, bool]:
+    """Answers per s to so many callers at once within ``seconds``, and whether some were turned away."""
+    ends = time.monotonic() + seconds
     answers, shed = 0, False
 
     async def caller() -> None:
         nonlocal answers, shed
-        while time.monotonic() - began < SECONDS:
+        while time.monotonic() < ends:
             try:
                 await _ask(address)
-                answers += 1
+                answers += time.monotonic() < ends
             except _ShedError:
                 shed = True
                 await asyncio.sleep(PAUSE)
 
     await asyncio.gather(*(caller() for _ in range(callers)))
-    return answers / (time.monotonic() - began), shed
+    return answers / seconds, shed
 
 
 class _ShedError(BadInput):
