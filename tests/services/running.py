@@ -14,6 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+
+from tests.live.programs import wait_for
+
 ROOT = Path(__file__).parents[2]
 #: How long a service may take to say the next thing it has to say, and to end, in s.
 PATIENCE = 60.0
@@ -38,6 +42,8 @@ class Program:
         while "admin" not in self.addresses:
             line = next(line for line in self._logged() if line.get("event") == "listening")
             self.addresses[line["name"]] = line["address"]
+        if name == "kv":
+            wait_for(self._has_read_its_history)
 
     @property
     def public(self) -> str:
@@ -60,6 +66,10 @@ class Program:
         """Ends the process, whatever state it is in."""
         self.process.kill()
         self.process.wait()
+
+    def _has_read_its_history(self) -> bool:
+        checks = httpx.get(self.public + "/readyz").json()["checks"]
+        return bool(checks["history"]["status"] == "healthy")
 
     def _logged(self) -> Iterator[dict[str, Any]]:
         while (text := self._lines.get(timeout=PATIENCE)) is not None:

@@ -34,6 +34,6 @@ def test_it_is_not_ready_while_its_folder_takes_no_files(name: str, tmp_path: Pa
         assert set(ready["checks"]) >= {"folder", "memory", "open-files"}
         assert ready["checks"]["folder"]["status"] == "healthy"
         data.rename(tmp_path / "moved")
-        wait_for(lambda: httpx.get(service.public + "/readyz").status_code == 503)
-        assert httpx.get(service.public + "/readyz").json()["checks"]["folder"]["status"] == "failing"
+        wait_for(lambda: httpx.get(service.public + "/readyz").json()["checks"]["folder"]["status"] == "failing")
+        assert httpx.get(service.public + "/readyz").status_code == 503
         assert httpx.get(service.public + "/livez").status_code == 200

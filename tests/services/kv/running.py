@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 
 class Running:
-    """A started service on free ports, with what it logs line by line."""
+    """A service on free ports that has read its history, with what it logs line by line from then on."""
 
     def __init__(self, log: Path, **settings: object) -> None:
         environment = {"TLOG_FILENAME": str(log), "PORT": "0", "GRPC_PORT": "0", "ADMIN_PORT": "0"}
@@ -35,6 +35,7 @@ class Running:
         while "admin" not in self.addresses:
             line = self.until("listening")
             self.addresses[line["name"]] = line["address"]
+        self.until("replayed")
 
     @property
     def public(self) -> str:
