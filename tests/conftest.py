@@ -12,36 +12,9 @@ from stormlab.live import ports, programs
 
 ROOT = Path(__file__).parent.parent
 MISSING_PART = "missing part: "
-#: Folders whose tests of real processes assert nothing that depends on how fast these are: others may run beside them.
-SHARING = ("docs", "notebooks", "services")
-TESTS = Path(__file__).parent
 
 settings.register_profile("stormlab", parent=settings(), deadline=None)
 settings.load_profile("stormlab")
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    words = "only, or none, of the folders whose tests do not mind others beside them: " + ", ".join(SHARING)
-    parser.addoption("--sharing", choices=("only", "none"), help=words)
-
-
-def left_out(path: Path, config: pytest.Config) -> bool:
-    """Whether ``--sharing`` leaves out what is at ``path``, a file or a folder below this one."""
-    wanted = config.getoption("sharing")
-    return wanted is not None and (path.relative_to(TESTS).parts[0] in SHARING) != (wanted == "only")
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Does not even read what is left out, unless it was asked for by its name."""
-    named = config.args_source is pytest.Config.ArgsSource.ARGS
-    return True if not named and collection_path.parent == TESTS and left_out(collection_path, config) else None
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    out = [item for item in items if left_out(item.path, config)]
-    if out:
-        config.hook.pytest_deselected(items=out)
-        items[:] = [item for item in items if not left_out(item.path, config)]
 
 
 def skip_without(part: str, *, remedy: str) -> NoReturn:
