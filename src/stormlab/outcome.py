@@ -23,6 +23,9 @@ class Ending(StrEnum):
 #: Endings after which the same call may succeed when it is tried again.
 TRANSIENT = frozenset({Ending.ERROR, Ending.OVERLOADED, Ending.TIMEOUT})
 
+#: HTTP statuses by which a service says that it protects itself.
+OVERLOAD_STATUSES = frozenset({429, 503})
+
 # Asked for at every attempt: Python 3.11 takes long to look a member up and to hash it.
 _OK, _TRANSIENT = Ending.OK, tuple(TRANSIENT)
 

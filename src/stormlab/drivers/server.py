@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TypeAlias
 
-from stormlab.outcome import Ending, Outcome
+from stormlab.outcome import OVERLOAD_STATUSES, Ending, Outcome
 from stormlab.policies.caller_throttle import THROTTLED
 from stormlab.policies.idempotency import IN_PROGRESS
 
@@ -33,7 +33,7 @@ def outcome_of(status: int, value: object = None) -> Outcome:
     """What an answer with HTTP ``status`` means to the guards."""
     if status < 400:
         return Outcome(Ending.OK, value)
-    if status in (429, 503):
+    if status in OVERLOAD_STATUSES:
         return Outcome(Ending.OVERLOADED, value, f"http-{status}")
     return Outcome(Ending.ERROR if status >= 500 else Ending.INVALID, value, f"http-{status}")
 

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from stormlab.errors import BadInput
+from stormlab.outcome import OVERLOAD_STATUSES
 from stormlab.scenario.external import Address
 
 #: Requests one after another: so many, or at least as many as fit into half of the patience and the fewest.
@@ -22,8 +23,8 @@ ALONE, FEWEST = 50, 10
 SECONDS, LEAST_TIMES, MOST = 0.8, 5, 64
 #: Four times as many callers that get less than this many times the answers say that the service is full.
 GAIN = 1.25
-#: With these a service turns requests away that are too many for it; and how long a caller waits then, in s.
-SHED, PAUSE = (429, 503), 0.02
+#: How long a caller waits that was turned away, in s.
+PAUSE = 0.02
 #: One request may take so long, in s.
 PATIENCE = 10.0
 #: The spread of the model is at least this: a measurement of nothing but the same would be suspicious.
@@ -120,7 +121,7 @@ async def _ask(address: Address) -> float:
         status = await asyncio.wait_for(_exchange(address), PATIENCE)
     except (OSError, TimeoutError, ValueError, IndexError) as error:
         raise BadInput(f"{address}: no answer ({error or type(error).__name__}); start the service first") from None
-    if status in SHED:
+    if status in OVERLOAD_STATUSES:
         raise _ShedError(f"{address}: turns requests away with {status}; wait until it is at rest, then ask again")
     if status >= 400:
         raise BadInput(f"{address}: answers with {status}; name a path that it serves")

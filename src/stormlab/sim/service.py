@@ -15,7 +15,7 @@ import simpy
 
 from stormlab.drivers.sim import Run, Timer
 from stormlab.effects import Request, Strategy
-from stormlab.outcome import SUCCESS, Outcome, failure, overloaded
+from stormlab.outcome import OVERLOAD_STATUSES, SUCCESS, Outcome, failure, overloaded
 from stormlab.scenario.distributions import Sampler
 from stormlab.scenario.disturbances import Poison, RequestDelay, RequestErrors
 from stormlab.scenario.model import Service as Description
@@ -32,8 +32,6 @@ PURGED = failure("purged")
 BROKEN = failure("broken")
 INJECTED = failure("injected")
 INJECTED_OVERLOAD = overloaded("injected")
-#: HTTP statuses by which a service says that it protects itself.
-OVERLOAD_STATUSES = frozenset({429, 503})
 
 
 class Work(Timer):

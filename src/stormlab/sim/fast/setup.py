@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from stormlab.outcome import OVERLOAD_STATUSES
 from stormlab.policies import CircuitBreaker, EnvoyBudget, GrpcBudget, RetryBudget
 from stormlab.scenario import distributions
 from stormlab.scenario.arrivals import arrival_times
@@ -18,7 +19,6 @@ from stormlab.scenario.streams import generator
 from stormlab.sim.fast import chance, gates, records
 from stormlab.sim.fast.calendar import FEW
 from stormlab.sim.fast.room import BUCKETS, ROOM, World, chained, clients_with_nothing_to_do, one
-from stormlab.sim.service import OVERLOAD_STATUSES
 
 #: Latencies that are kept of one run: all of the first two million, then every second, and so on.
 LATENCIES = 1 << 21
