@@ -14,7 +14,7 @@ from stormlab.chaos.client import ProxySpec, ToxiproxyClient
 from stormlab.console.observers import Observer, jaeger, prometheus
 from stormlab.console.site import Ports
 from stormlab.live import checkout, http, ports
-from stormlab.live.children import START_LIMIT, Child
+from stormlab.live.children import START_LIMIT, Child, stop_all
 
 #: What the visitor asks the key-value service for.
 KEY, VALUE = "/v1/hello", b"world"
@@ -95,10 +95,7 @@ class Parts:
 
     def stop(self) -> None:
         """Ends every process, all at the same time."""
-        for child in self._children:
-            child.end()
-        for child in self._children:
-            child.stop()
+        stop_all(self._children)
         self._children.clear()
 
     def targets(self) -> list[Target]:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, TypeAdapter
 from stormlab.chaos.client import ProxySpec, ToxiproxyClient
 from stormlab.errors import BadInput
 from stormlab.live import checkout, http, ports, programs
-from stormlab.live.children import START_LIMIT, Child
+from stormlab.live.children import START_LIMIT, Child, stop_all
 from stormlab.live.possible import asks_others, together
 from stormlab.scenario.external import address
 from stormlab.scenario.model import Scenario, Service
@@ -226,10 +226,7 @@ class Stack:
             for replica in self.replicas:
                 with contextlib.suppress(Exception):
                     self.control.delete(replica.name)
-        for child in self._children:
-            child.end()
-        for child in reversed(self._children):
-            child.stop()
+        stop_all(self._children)
 
 
 def _processes(scenario: Scenario) -> tuple[list[Process], list[Replica]]:
