@@ -49,7 +49,7 @@ def chromium_programs() -> tuple[Path, Path]:
 
 @pytest.fixture
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that was free a moment ago, for programs that cannot pick one themselves."""
+    """A TCP port on 127.0.0.1 that nobody else is given, for programs that cannot pick one themselves."""
     return ports.free(1)[0]
 
 

@@ -40,7 +40,7 @@ class Program:
         threading.Thread(target=self._drain, daemon=True).start()
         self.addresses: dict[str, str] = {}
         while "admin" not in self.addresses:
-            line = next(line for line in self._logged() if line.get("event") == "listening")
+            line = self.until("listening")
             self.addresses[line["name"]] = line["address"]
         if name == "kv":
             wait_for(self._has_read_its_history)
@@ -53,13 +53,24 @@ class Program:
     def admin(self) -> str:
         return "http://" + self.addresses["admin"]
 
+    def until(self, event: str) -> dict[str, Any]:
+        """The next line that logs ``event``.
+
+        Raises:
+            EOFError: the process ended without it.
+        """
+        for line in self._logged():
+            if line.get("event") == event:
+                return line
+        raise EOFError(event)
+
     def rest(self) -> list[dict[str, Any]]:
         """What is still logged until it ends."""
         return list(self._logged())
 
-    def stop(self) -> int:
-        """Sends SIGTERM; the exit status."""
-        self.process.send_signal(signal.SIGTERM)
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Sends a signal; the exit status."""
+        self.process.send_signal(number)
         return self.process.wait(timeout=PATIENCE)
 
     def end(self) -> None:

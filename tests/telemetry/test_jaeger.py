@@ -71,7 +71,7 @@ def test_a_service_exports_over_otlp(jaeger: Jaeger, tmp_path: Path) -> None:
         httpx.put(kv.public + "/v1/k", content=b"v", headers={"traceparent": f"00-{trace}-{PARENT}-01"})
         assert kv.stop() == 0
     finally:
-        kv.kill()
+        kv.end()
     spans = jaeger.spans(trace, count=1)
     assert {name: span["service"] for name, span in spans.items()} == {"PUT /v1/{key}": "kv"}
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from services.common.logs import Sampler
-from tests.services.kv.running import ROOT
+from tests.services.running import ROOT
 
 PROGRAM = """
 import logging, time, structlog

@@ -29,8 +29,8 @@ def test_requests_are_logged_with_their_trace_and_sampled(tmp_path: Path) -> Non
         assert metric(page, "stormlab_log_dropped_total") > 10
         seen.append(json.dumps(line))
         assert kv.stop() == 0
-        seen += kv.rest()
+        seen += map(json.dumps, kv.rest())
     finally:
-        kv.kill()
+        kv.end()
     assert not any(word in text for text in seen for word in ("private-key", "private-value", "s3cret"))
     assert any('"stopped"' in text for text in seen)

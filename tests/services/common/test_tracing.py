@@ -104,7 +104,7 @@ def test_what_was_recorded_is_sent_before_the_process_ends(tmp_path: Path) -> No
             httpx.put(kv.public + "/v1/k", content=b"v", headers={"traceparent": parent})
             assert kv.stop() == 0
         finally:
-            kv.kill()
+            kv.end()
     (span,) = collector.spans
     assert (span.service, span.name) == ("kv", "PUT /v1/{key}")
     assert (span.trace, span.parent) == tuple(parent.split("-")[1:3])
@@ -130,7 +130,7 @@ def test_a_call_over_grpc_joins_its_trace_and_names_its_caller(tmp_path: Path) -
             page = httpx.get(kv.public + "/metrics", headers=OPENMETRICS).text
             assert kv.stop() == 0
         finally:
-            kv.kill()
+            kv.end()
     (span,) = collector.spans
     assert (span.service, span.name) == ("kv", "stormlab.kv.v1.KeyValue/Get")
     assert (span.trace, span.parent) == (trace, parent)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.services.kv.cluster import MISSING, binaries
 from tests.services.kv.ledger import Lost, Register
-from tests.services.kv.running import ROOT
+from tests.services.running import ROOT
 
 FEW = ("--kills", "4", "--writers", "4")
 

@@ -25,4 +25,4 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
         assert httpx.get(empty).headers["content-type"] == "application/octet-stream"
         assert kv.stop() == 0
     finally:
-        kv.kill()
+        kv.end()

@@ -17,7 +17,8 @@ from services.common.proto import plugin_pb2 as pb
 from services.kv.examples.duck import ask
 from services.kv.model import Credit, Delete, LogCorrupt, LogUnavailable, Put, Write
 from services.kv.plugin_log import PluginLog
-from tests.services.kv.running import ROOT, Running
+from tests.services.kv.running import Running
+from tests.services.running import ROOT
 
 pytestmark = pytest.mark.live
 
@@ -191,9 +192,9 @@ def test_a_crash_of_the_plugin_does_not_crash_the_service(tmp_path: Path) -> Non
         assert httpx.put(kv.public + "/v1/a", content=b"2", timeout=30).status_code == 204
         assert kv.stop() == 0
     finally:
-        kv.kill()
+        kv.end()
     again = Running(tmp_path / "kv.log")
     try:
         assert httpx.get(again.public + "/v1/a").content == b"2"
     finally:
-        again.kill()
+        again.end()

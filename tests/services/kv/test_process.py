@@ -18,7 +18,8 @@ import httpx
 import pytest
 
 from tests.live.programs import wait_for
-from tests.services.kv.running import ROOT, Running
+from tests.services.kv.running import Running
+from tests.services.running import ROOT
 
 pytestmark = pytest.mark.live
 #: Of a caller that is about to hang up: it connects and asks in any case.
@@ -35,7 +36,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
     yield run
     for running in started:
-        running.kill()
+        running.end()
 
 
 def shows(kv: Running, line: str) -> bool:

@@ -28,7 +28,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
     yield run
     for running in started:
-        running.kill()
+        running.end()
 
 
 def reads(kv: Running, storage: str) -> float:
