@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -14,20 +15,27 @@ from services.node.errand import Errand
 from services.node.settings import NodeSettings
 from stormlab.drivers.asgi import request_of
 from stormlab.effects import Request
+from stormlab.scenario.tenancy import Tenancy
 
 _BODY = b"sixty-four bytes, which is what a small value usually amounts to."
 
 
 class Replica:
-    """``unfit`` while it lacks its lease, ``isolated`` while it reaches nobody; both are set from outside."""
+    """``tenancy`` is that of the lease it needs, ``isolated`` while it reaches nobody; both are set from outside."""
 
     def __init__(self, index: int, settings: NodeSettings, errands: Sequence[Errand]) -> None:
         spec = settings.capacity()
         self.capacity = Capacity(replace(spec, seed=spec.seed + index, holding=bool(errands)))
         self._settings = settings
         self._errands = errands
-        self.unfit = False
+        self.clock: Callable[[], float] = asyncio.get_running_loop().time
+        self.tenancy: Tenancy | None = None
         self.isolated = False
+
+    @property
+    def unfit(self) -> bool:
+        """Whether it lacks its lease."""
+        return self.tenancy is not None and not self.tenancy.holds(self.clock())
 
     def app(self, faults: Faults, transacted: Callable[[App], App]) -> App:
         """What stands behind the port of the replica."""

@@ -53,6 +53,13 @@ def test_a_lease_with_a_time_to_live_outlasts_a_short_absence_of_its_source() ->
     assert measure("error_ratio", without.series, without.scenario, (27, 30)) > 0.9
 
 
+def test_replicas_that_ask_again_at_once_do_not_hold_the_clock() -> None:
+    services = scenario().model_dump(mode="json", by_alias=True, exclude_none=True)["services"]
+    services["hosts"]["lease"]["retry"] = 0
+    fit = sim.run(scenario(services=services, faults=[{"kind": "stop", "target": "granter", "at": 20, "for": 10}]))
+    assert list(fit.series["service.hosts.in_service"][[19, 28, 31]]) == [1, 0, 1]
+
+
 def test_a_lease_that_is_lost_costs_more_than_one_that_is_renewed() -> None:
     """Ten hosts that lost theirs cost the granter 10 × 100 × 0.01 s, and it has a single worker."""
     services = scenario().model_dump(mode="json", by_alias=True, exclude_none=True)["services"]

@@ -106,9 +106,9 @@ class Lease(Strict):
     """A replica serves only while it holds a lease, which it gets and renews by a request to service ``source``.
 
     It asks every ``every`` s; an answer that is a failure or later than ``timeout`` s is none, and it asks again
-    ``retry`` s later. Without an answer in time it stops serving at once, or ``ttl`` s after the last renewal. Times
-    between requests vary by ± ``jitter`` of themselves. To get a lease costs the source ``work`` times what it costs to
-    renew one; at most ``rate`` replicas per s may ask for one that they do not hold.
+    ``retry`` s later, 0.01 s at least. Without an answer in time it stops serving at once, or ``ttl`` s after the last
+    renewal. Times between requests vary by ± ``jitter`` of themselves. To get a lease costs the source ``work`` times
+    what it costs to renew one; at most ``rate`` replicas per s may ask for one that they do not hold.
     """
 
     source: str

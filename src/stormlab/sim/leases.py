@@ -18,6 +18,7 @@ from stormlab.outcome import Outcome, failure
 from stormlab.policies import Scope, Timeout
 from stormlab.scenario.disturbances import Block
 from stormlab.scenario.parts import Lease
+from stormlab.scenario.tenancy import Tenancy
 from stormlab.sim.service import Endpoint, Replica, Reply
 from stormlab.sim.turns import Turns
 
@@ -31,13 +32,8 @@ class Holders:
         self, env: simpy.Environment, lease: Lease, replicas: Sequence[Replica], endpoint: Endpoint, random: Random
     ) -> None:
         self.blocks: Sequence[Block] = ()
-        self._random = random
         self.turns = Turns(env, lease.rate)
         self.members = [_Holder(self, env, lease, replica, endpoint, random) for replica in replicas]
-
-    def blocked(self, now: float) -> bool:
-        share = max((block.share_at(now) for block in self.blocks), default=0.0)
-        return share > 0 and self._random.random() < share
 
     def describe(self, lease: Lease) -> None:
         """Go on with another rate."""
@@ -67,13 +63,12 @@ class _Holder:
         self._lease = lease
         self.replica = replica
         self._endpoint = endpoint
-        self._random = random
+        self._tenancy = Tenancy(lease, random, env.now)
         scope = Scope(random=random, edge="lease")
         self._for_a_new_one = PLAIN._replace(effort=lease.work)
         self._strategy = Timeout(seconds=lease.timeout).bind(call_once, scope)
         self._run: Run | None = None
-        self._expiry: Timer | None = None
-        self._next = Timer(env, random.random() * lease.every, self._ask)
+        self._ask_in(self._tenancy.first())
         self._granted()
 
     def ask_at_once(self) -> None:
@@ -85,8 +80,8 @@ class _Holder:
         self._ask(None)
 
     def _ask(self, _event: Any) -> None:
-        if self._holders.blocked(self._env.now):
-            self._ask_in(max(self._lease.retry, 1.0))
+        if self._tenancy.held_back(self._env.now, self._holders.blocks):
+            self._ask_in(self._tenancy.retry())
             return
         if self.replica.unfit is None:
             self._request()
@@ -101,26 +96,24 @@ class _Holder:
     def _send(self, request: Request, reply: Reply) -> Outcome | None:
         return None if self.replica.isolated else self._endpoint(request, reply)
 
-    def _answered(self, _now: float, outcome: Outcome) -> None:
+    def _answered(self, now: float, outcome: Outcome) -> None:
         self._run = None
+        seconds = self._tenancy.answered(now, outcome)
         if outcome.ok:
             self._granted()
-            self._ask_in(self._lease.every)
-            return
-        if self._lease.ttl is None:
-            self._lapsed(None)
-        self._ask_in(self._lease.retry)
+        else:
+            self._look(None)
+        self._ask_in(seconds)
 
     def _granted(self) -> None:
         self.replica.unfit = None
-        if self._expiry is not None:
-            self._expiry.cancel()
         if self._lease.ttl is not None:
-            self._expiry = Timer(self._env, self._lease.ttl, self._lapsed)
+            Timer(self._env, self._lease.ttl, self._look)
 
-    def _lapsed(self, _event: Any) -> None:
-        self.replica.unfit = NO_LEASE
+    def _look(self, _event: Any) -> None:
+        """Serve no longer when the lease is over."""
+        if not self._tenancy.holds(self._env.now):
+            self.replica.unfit = NO_LEASE
 
     def _ask_in(self, seconds: float) -> None:
-        jitter = self._lease.jitter
-        self._next = Timer(self._env, seconds * self._random.uniform(1 - jitter, 1 + jitter), self._ask)
+        self._next = Timer(self._env, seconds, self._ask)
