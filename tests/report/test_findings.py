@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from stormlab.report.findings import findings, headline, number, percent
+from stormlab.scenario.loader import load
 from stormlab.scenario.result import Result
-from tests.report.conftest import Make
+from tests.report.conftest import CLOCK, Make
 
 
 def test_one_run_speaks_in_the_words_of_the_judge(storm: Result) -> None:
@@ -27,6 +29,21 @@ def test_many_runs_are_counted_and_the_exceptions_named(make: Make, storm: Resul
 
 def test_recovery_comes_with_its_time(recovered: Result) -> None:
     assert headline([recovered]) == f"Recovered: {recovered.verdict.time_to_recover:g} s after the end of the spike"
+
+
+def test_recovery_while_the_fault_lasts_is_not_zero_seconds_after_it(make: Make, recovered: Result) -> None:
+    long = load("retry-storm", variant="budget", overrides=[*CLOCK, "faults.spike.for=20"])
+    early = make(storm=False, scenario=long)
+    assert early.verdict.time_to_recover == 0
+    assert headline([early]) == "Recovered: by the end of the spike"
+    assert headline([recovered, make(storm=False, scenario=long, world="live")]).endswith(
+        " s and 0 s after the end of the spike"
+    )
+
+
+def test_no_fault_is_not_the_end_of_one(storm: Result, recovered: Result, quiet: Result) -> None:
+    assert headline([replace(recovered, scenario=quiet.scenario)]) == "Recovered: without a fault"
+    assert headline([replace(storm, scenario=quiet.scenario)]) == "Metastable: without a fault, kept down by retries"
 
 
 def test_both_worlds_in_one_line(both_worlds: list[Result], make: Make) -> None:

@@ -35,7 +35,8 @@ def test_recovered_with_its_time_after_the_end_of_the_fault(until: int, seconds:
     verdict = judge(down(20, until), SPIKED)
     assert verdict.word is Word.RECOVERED
     assert verdict.time_to_recover == pytest.approx(seconds, abs=1)
-    assert f"{verdict.time_to_recover:g} s after" in verdict.sentence
+    when = f"{verdict.time_to_recover:g} s after" if verdict.time_to_recover else "by the time"
+    assert verdict.sentence == f"Recovered {when} the trigger ended."
 
 
 def test_recovered_late_is_later_than_the_scenario_allows() -> None:

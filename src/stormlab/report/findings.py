@@ -118,11 +118,11 @@ def number(value: float | str | None, *, digits: int = 3) -> str:
 
 
 def trigger_name(scenario: Scenario) -> str:
-    """What went wrong, in words for a sentence."""
+    """What went wrong, in words for a sentence; empty when nothing did."""
     labels = list(dict.fromkeys(fault.label for fault in scenario.faults))
     if len(labels) == 1:
         return f"the {labels[0][:40]}"
-    return "the faults" if labels else "no fault"
+    return "the faults" if labels else ""
 
 
 def _finding(world: str, members: Sequence[Result]) -> Finding:
@@ -158,10 +158,18 @@ def _how(found: Sequence[Finding]) -> str:
         case Word.UNAFFECTED:
             return "the share of requests that succeed never fell"
         case Word.RECOVERED | Word.RECOVERED_LATE:
-            return f"{_distinct(f'{number(one.time_to_recover)} s' for one in found)} after the end of {trigger}"
+            return _when(found, trigger)
     loops = {one.loop for one in found if one.loop}
     kept = f", kept down by {' and '.join(sorted(loops))}" if loops else ""
-    return f"{_distinct(percent(one.goodput_ratio) for one in found)} of the goodput is left after {trigger}{kept}"
+    left = _distinct(percent(one.goodput_ratio) for one in found)
+    return f"{left} of the goodput is left after {trigger}{kept}" if trigger else f"without a fault{kept}"
+
+
+def _when(found: Sequence[Finding], trigger: str) -> str:
+    if not trigger:
+        return "without a fault"
+    times = _distinct(f"{number(one.time_to_recover)} s" for one in found)
+    return f"by the end of {trigger}" if times == "0 s" else f"{times} after the end of {trigger}"
 
 
 def _distinct(words: Iterable[str]) -> str:

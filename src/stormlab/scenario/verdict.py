@@ -80,7 +80,8 @@ def _recovered(seconds: float, scenario: Scenario) -> Verdict:
     late = seconds > scenario.run.recover_within
     word = Word.RECOVERED_LATE if late else Word.RECOVERED
     limit = f", later than the {scenario.run.recover_within:g} s allowed" if late else ""
-    sentence = f"Recovered {seconds:g} s after the trigger ended{limit}."
+    when = f"{seconds:g} s after" if seconds else "by the time"
+    sentence = f"Recovered {when} the trigger ended{limit}."
     if scenario.trigger_end >= scenario.run.duration:
         sentence = "Recovered while the fault was still active." if scenario.faults else "Recovered, without a fault."
     return Verdict(word=word, time_to_recover=seconds, loop=None, sentence=sentence)
