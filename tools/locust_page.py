@@ -29,7 +29,8 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from stormlab.live import programs
 from stormlab.live.ports import HOST, free
-from tools.browser import eventually, headless
+from tools.browser import headless
+from tools.waiting import wait_for
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -53,15 +54,15 @@ class Page:
             options: custom parameters by the names that the form gives them.
         """
         self.chrome.get(self.url)
-        eventually(lambda: self.find("select[name=shapeClass]"))
-        eventually(lambda: _done(lambda: self._choose_users(users)))
+        wait_for(lambda: self.find("select[name=shapeClass]"))
+        wait_for(lambda: _done(lambda: self._choose_users(users)))
         self._open("Custom parameters")
         self._open("Advanced options")
         self._choose("shapeClass", shape)
         for name, value in options.items():
             self._write(name, value)
-        eventually(lambda: _done(self.find("button[type=submit]")[0].click))
-        eventually(lambda: self.state() in ("spawning", "running"))
+        wait_for(lambda: _done(self.find("button[type=submit]")[0].click))
+        wait_for(lambda: self.state() in ("spawning", "running"))
 
     def state(self) -> str:
         return str(self.stats()["state"])
@@ -77,11 +78,11 @@ class Page:
 
     def stop(self) -> None:
         self._click("STOP")
-        eventually(lambda: self.state() in ("stopped", "ready"))
+        wait_for(lambda: self.state() in ("stopped", "ready"))
 
     def shapes(self) -> list[str]:
         self.chrome.get(self.url)
-        eventually(lambda: self.find("select[name=shapeClass] option"))
+        wait_for(lambda: self.find("select[name=shapeClass] option"))
         return [option.text for option in self.find("select[name=shapeClass] option")]
 
     def find(self, css: str) -> list[WebElement]:
@@ -93,7 +94,7 @@ class Page:
         def click() -> None:
             next(one for one in self.find("button, [role=tab]") if one.text.strip().upper() == words.upper()).click()
 
-        eventually(lambda: _done(click))
+        wait_for(lambda: _done(click))
 
     def _open(self, words: str) -> None:
         self._click(words)
@@ -114,7 +115,7 @@ class Page:
         box = self.find(f"[name={name}]")[0]
         if box.tag_name == "select":
             return self._choose(name, value)
-        eventually(lambda: _done(lambda: box.send_keys("\ue009a\ue000", value)))  # all of it is replaced: Ctrl-A
+        wait_for(lambda: _done(lambda: box.send_keys("\ue009a\ue000", value)))  # all of it is replaced: Ctrl-A
         return None
 
 
@@ -146,7 +147,7 @@ def locust(*words: str) -> Iterator[str]:
         [*command, *words], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        eventually(lambda: answers(url))
+        wait_for(lambda: answers(url))
         yield url
     finally:
         process.terminate()
@@ -173,7 +174,7 @@ def service() -> Iterator[str]:
             [sys.executable, "-m", "services.kv"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
         )
         try:
-            eventually(lambda: answers(f"http://{HOST}:{port}/livez"))
+            wait_for(lambda: answers(f"http://{HOST}:{port}/livez"))
             yield f"http://{HOST}:{port}"
         finally:
             process.terminate()

@@ -19,7 +19,8 @@ from selenium.webdriver.common.by import By
 
 from stormlab.live import ports, programs
 from stormlab.live.ports import HOST
-from tools.browser import eventually, headless
+from tools.browser import headless
+from tools.waiting import wait_for
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SIZE = (1500, 1180)
@@ -35,13 +36,13 @@ def main() -> None:
         page = headless(browser, driver, profile=Path(scratch) / "profile", size=SIZE)
         try:
             page.get(url)
-            eventually(lambda: len(ask(url, "/api/samples")) > 40, seconds=PATIENCE)
-            eventually(lambda: opened(page), seconds=PATIENCE)
+            wait_for(lambda: len(ask(url, "/api/samples")) > 40, seconds=PATIENCE)
+            wait_for(lambda: opened(page), seconds=PATIENCE)
             page.execute_script("document.querySelector('#waterfall').scrollIntoView({block: 'center'})")
             save(page, "console-trace.png")
             page.execute_script("window.scrollTo(0, 0)")
             ask(url, "/api/scenarios", {"name": "retry-storm", "variant": "naive"})
-            eventually(lambda: outlived(ask(url, "/api/samples")), seconds=PATIENCE)
+            wait_for(lambda: outlived(ask(url, "/api/samples")), seconds=PATIENCE)
             save(page, "console-storm.png")
         finally:
             page.quit()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from stormlab.chaos.client import ProxySpec, ProxyState, ToxiproxyClient
 from stormlab.errors import BadInput
 from stormlab.live import ports
 from tests.chaos.peers import HOST, PATIENCE, echo, served
+from tools.waiting import wait_for
 
 EMBEDDED, REAL = "embedded", "real"
 
@@ -46,7 +46,7 @@ def real(binary: Path) -> Iterator[str]:
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         url = f"http://{HOST}:{port}"
-        wait_until(lambda: answers(url))
+        wait_for(lambda: answers(url))
         yield url
     finally:
         child.terminate()
@@ -58,13 +58,6 @@ def answers(url: str) -> bool:
         return bool(ToxiproxyClient(url).version())
     except BadInput:
         return False
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"still not so after {PATIENCE} s"
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from toxiproxy import Toxiproxy
 
 from stormlab.chaos.client import ProxySpec, ToxiproxyClient, ToxiproxyError
 from stormlab.chaos.toxics import KINDS, Latency, Stream
-from tests.chaos.conftest import wait_until
 from tests.chaos.peers import HOST, Answer, ask, connect, echo, is_refused, receive, served
+from tools.waiting import wait_for
 
 DOWN = {"name": "p", "listen": "127.0.0.1:26379", "upstream": "127.0.0.1:6379", "enabled": False}
 SHOWN = DOWN | {"toxics": []}
@@ -386,7 +386,7 @@ def test_metrics_count_bytes_of_each_direction(client: ToxiproxyClient) -> None:
         for what in ("received", "sent"):
             for stream in Stream:
                 line = f'toxiproxy_proxy_{what}_bytes_total{{direction="{stream}",{labels}}} 1000'
-                wait_until(lambda line=line: line in client.metrics().splitlines())  # type: ignore[misc]
+                wait_for(lambda line=line: line in client.metrics().splitlines())  # type: ignore[misc]
 
 
 def test_toxiproxy_python_drives_the_server(url: str) -> None:

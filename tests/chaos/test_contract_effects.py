@@ -16,8 +16,8 @@ import pytest
 
 from stormlab.chaos.client import ProxyState, ToxiproxyClient
 from stormlab.chaos.toxics import Bandwidth, Latency, LimitData, ResetPeer, Slicer, SlowClose, Stream, Timeout, Toxic
-from tests.chaos.conftest import wait_until
 from tests.chaos.peers import connect, is_refused, is_silent, receive, receive_all, served
+from tools.waiting import wait_for
 
 Proxied = Callable[[str], ProxyState]
 STREAMS = pytest.mark.parametrize("stream", list(Stream))
@@ -139,7 +139,7 @@ def test_reset_peer_resets_the_server_too(client: ToxiproxyClient, proxied: Prox
         client.add("p", ResetPeer(stream=Stream.UPSTREAM))
         with connect(proxy.listen) as peer:
             peer.sendall(b"ping")
-            wait_until(lambda: bool(endings))
+            wait_for(lambda: bool(endings))
     assert endings == ["reset"]
 
 
@@ -317,7 +317,7 @@ def test_the_end_of_one_direction_is_the_end_of_both(client: ToxiproxyClient, pr
         peer.sendall(b"last words")
         peer.shutdown(socket.SHUT_WR)
         assert receive_all(peer) == b""
-        wait_until(lambda: bool(heard))
+        wait_for(lambda: bool(heard))
     assert heard == [b"last words"]
 
 
@@ -338,7 +338,7 @@ def test_twenty_megabytes_come_through_unharmed(client: ToxiproxyClient, proxied
                 received.append(receive_all(peer))
             else:
                 peer.sendall(data)
-        wait_until(lambda: bool(received))
+        wait_for(lambda: bool(received))
     assert hashlib.sha256(received[0]).digest() == hashlib.sha256(data).digest()
 
 

@@ -10,8 +10,9 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.console.test_stack import Up, eventually, grafana, up  # noqa: F401, the fixtures
+from tests.console.test_stack import Up, grafana, up  # noqa: F401, the fixtures
 from tools.browser import headless
+from tools.waiting import wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.real]
 
@@ -32,7 +33,7 @@ def page(
 
 
 def find(page: webdriver.Chrome, css: str) -> WebElement:
-    return eventually(lambda: page.find_elements(By.CSS_SELECTOR, css))[0]  # type: ignore[no-any-return]
+    return wait_for(lambda: page.find_elements(By.CSS_SELECTOR, css))[0]
 
 
 def points(page: webdriver.Chrome) -> int:
@@ -40,8 +41,8 @@ def points(page: webdriver.Chrome) -> int:
 
 
 def test_charts_move(page: webdriver.Chrome) -> None:
-    before = eventually(lambda: points(page))
-    eventually(lambda: points(page) >= before + 2)
+    before = wait_for(lambda: points(page))
+    wait_for(lambda: points(page) >= before + 2)
     assert len(page.find_elements(By.CSS_SELECTOR, "#charts canvas")) == 5
 
 
@@ -51,25 +52,25 @@ def test_a_slider_changes_the_latency_that_the_chart_shows(page: webdriver.Chrom
         one.value = arguments[0]; one.dispatchEvent(new Event('change')); }"""
     median = "const values = charts[2].chart.data[1]; return values[values.length - 1] || 0"
     page.execute_script(move, 400)
-    eventually(lambda: page.execute_script(median) > 200)
+    wait_for(lambda: page.execute_script(median) > 200)
     page.execute_script(move, 0)
-    eventually(lambda: page.execute_script(median) < 200)
+    wait_for(lambda: page.execute_script(median) < 200)
 
 
 def test_a_trace_opens_as_a_waterfall(page: webdriver.Chrome) -> None:
     click = "const row = document.querySelector('#traces tbody tr'); row?.click(); return row !== null"
-    eventually(lambda: page.execute_script(click))
+    wait_for(lambda: page.execute_script(click))
     find(page, "#waterfall .bar")
     assert "trace " in find(page, "#waterfall h3").text
 
 
 def test_a_scenario_starts_and_stops_by_its_buttons(page: webdriver.Chrome, up: Up) -> None:  # noqa: F811
     find(page, "[data-scenario='retry-storm']").click()
-    eventually(lambda: "retry-storm is under way" in find(page, "#scenario").text)
-    eventually(lambda: any(one["name"] == "run-kv-0" for one in up.ask("/api/state")["targets"]), 90)
+    wait_for(lambda: "retry-storm is under way" in find(page, "#scenario").text)
+    wait_for(lambda: any(one["name"] == "run-kv-0" for one in up.ask("/api/state")["targets"]), 90)
     find(page, "#scenarios > button").click()
-    eventually(lambda: "under way" not in find(page, "#scenario").text)
-    eventually(lambda: not any(one["name"].startswith("run-") for one in up.ask("/api/state")["targets"]))
+    wait_for(lambda: "under way" not in find(page, "#scenario").text)
+    wait_for(lambda: not any(one["name"].startswith("run-") for one in up.ask("/api/state")["targets"]))
 
 
 def test_nothing_is_loaded_from_elsewhere(page: webdriver.Chrome, up: Up) -> None:  # noqa: F811

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,7 +24,7 @@ from stormlab.live.ports import answers
 from stormlab.live.stack import Stack
 from stormlab.scenario import loader
 from tests.conftest import find_program, skip_without
-from tests.live.programs import wait_for
+from tools.waiting import wait_for
 
 pytestmark = pytest.mark.live
 #: Consecutive ports that a stack takes.
@@ -88,10 +88,6 @@ def block_of_ports() -> int:
     return ports.block(PORTS, start=20_000 + os.getpid() * 101 % 10_000)
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-    return wait_for(condition, seconds=seconds)
-
-
 def environment(folder: Path) -> dict[str, str]:
     return os.environ | {"STORMLAB_STATE": str(folder / "stack.json")}
 
@@ -138,9 +134,10 @@ def test_every_part_is_watched_and_a_request_at_rest_takes_one_attempt(up: Up) -
 
     def at_rest() -> list[Any]:
         """Some seconds, as one at a time may hold an attempt more than requests."""
-        return [one for one in up.ask("/api/samples") if one["goodput"] > 2 and 0.8 < one["amplification"] < 1.2]
+        rest = [one for one in up.ask("/api/samples") if one["goodput"] > 2 and 0.8 < one["amplification"] < 1.2]
+        return rest if len(rest) >= 3 else []
 
-    samples = eventually(lambda: len(found := at_rest()) >= 3 and found)
+    samples = wait_for(at_rest)
     assert not any(one["faults"] for one in samples)
 
 
@@ -151,7 +148,7 @@ def test_a_trace_spans_gateway_and_service(up: Up) -> None:
         found = up.ask("/api/traces?service=gateway&limit=50")["data"]
         return [one for one in found if len(one["processes"]) == 2 and len(one["spans"]) == 12]
 
-    trace = eventually(whole)[0]
+    trace = wait_for(whole)[0]
     services = {one["serviceName"] for one in trace["processes"].values()}
     assert "gateway" in services and services & {"fibonacci-0", "fibonacci-1"}
     assert [one["operationName"] for one in trace["spans"] if not one["references"]] == ["GET /fibonacci"]
@@ -159,13 +156,13 @@ def test_a_trace_spans_gateway_and_service(up: Up) -> None:
 
 
 def test_a_toxic_changes_the_latency_that_is_measured(up: Up) -> None:
-    eventually(lambda: up.ask("/api/samples"))
+    wait_for(lambda: up.ask("/api/samples"))
     for proxy in up.ask("/api/proxies"):
         up.ask(f"/api/proxies/{proxy}/toxics/latency", "PUT", {"latency": 300})
-    eventually(lambda: (up.ask("/api/samples")[-1]["p50"] or 0) > 0.2)
+    wait_for(lambda: (up.ask("/api/samples")[-1]["p50"] or 0) > 0.2)
     for proxy in up.ask("/api/proxies"):
         up.ask(f"/api/proxies/{proxy}/toxics/latency", "DELETE")
-    eventually(lambda: 0 < (up.ask("/api/samples")[-1]["p50"] or 0) < 0.2)
+    wait_for(lambda: 0 < (up.ask("/api/samples")[-1]["p50"] or 0) < 0.2)
 
 
 def test_a_fault_is_a_metric_a_span_an_annotation_and_in_the_samples(up: Up) -> None:
@@ -174,12 +171,12 @@ def test_a_fault_is_a_metric_a_span_an_annotation_and_in_the_samples(up: Up) -> 
     up.ask("/api/moments", "POST", moment | {"phase": "begin"})
     line = 'stormlab_fault_active{fault="spike",kind="load-spike",service="web"}'
     assert f"{line} 1.0" in up.ask("/metrics")
-    eventually(lambda: up.ask("/api/samples")[-1]["faults"] == ["spike"])
+    wait_for(lambda: up.ask("/api/samples")[-1]["faults"] == ["spike"])
     up.ask("/api/moments", "POST", moment | {"phase": "end"})
     assert f"{line} 0.0" in up.ask("/metrics")
     begin, end = (one["spans"][0]["logs"][0] for one in up.ask("/api/traces?service=stormlab-faults")["data"][::-1])
     assert [one["fields"][0]["value"] for one in (begin, end)] == ["load-spike on web: begin", "load-spike on web: end"]
-    eventually(lambda: len(up.grafana.written) == 2)
+    wait_for(lambda: len(up.grafana.written) == 2)
     (_, made, what), (how, changed, until) = up.grafana.written
     assert (made, how, changed) == ("/api/annotations", "PATCH", "/api/annotations/7")
     assert what["tags"] == ["stormlab", "load-spike", "web"] and what["text"] == "spike (load-spike on web)"
@@ -218,7 +215,7 @@ def test_the_numbers_of_a_stack_at_rest_are_in_order(up: Up) -> None:
         assert (done.returncode == 0) == all(one["ok"] for one in found[stack + 1 :])
         return {one["name"] for one in found[stack + 1 :] if not one["ok"]} - {"latency", "memory", "last sample"}
 
-    eventually(lambda: not off(), 90)
+    wait_for(lambda: not off(), 90)
 
 
 def test_a_toxic_shows_among_the_numbers(up: Up) -> None:

@@ -22,7 +22,8 @@ from dashboards.generate import DASHBOARDS
 from dashboards.rules import compressed, groups
 from stormlab.scenario import loader
 from tests.conftest import find_program, skip_without
-from tests.console.test_stack import block_of_ports, environment, eventually, wait_until_ready
+from tests.console.test_stack import block_of_ports, environment, wait_until_ready
+from tools.waiting import wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.real, pytest.mark.timeout(600)]
 HASTE, SPEED = 4, 1.5
@@ -106,7 +107,7 @@ def raged(folder: Path, base: int) -> Storm:
     """Plays the scenario in front of the stack, with some rest before it."""
     console, control = f"http://127.0.0.1:{base}", f"http://127.0.0.1:{base + 1}"
     pages = WEB.get(f"{console}/api/state").json()["links"]
-    eventually(lambda: WEB.get(pages["Prometheus"] + "/-/ready").status_code == 200)
+    wait_for(lambda: WEB.get(pages["Prometheus"] + "/-/ready").status_code == 200)
     env = os.environ | {"STORMLAB_CONSOLE": console, "OTEL_EXPORTER_OTLP_ENDPOINT": console}
     command = ["run", str(scenario(folder)), "--live", "--json", "--proxy", control, "--out", str(folder / "out")]
     began = time.time()
@@ -205,7 +206,7 @@ def test_while_a_fault_is_active_nobody_suspects_metastability(storm: Storm) -> 
 def test_exemplars_lead_to_traces_that_jaeger_holds(storm: Storm) -> None:
     found = storm.exemplars("stormlab_request_duration_seconds_bucket")
     assert len(found) > 20
-    eventually(lambda: all(storm.trace(trace) for trace in found[:20]))
+    wait_for(lambda: all(storm.trace(trace) for trace in found[:20]))
 
 
 def test_a_trace_spans_gateway_and_service(storm: Storm) -> None:
@@ -228,7 +229,7 @@ def test_faults_and_interventions_are_spans_in_jaeger(storm: Storm) -> None:
 
     disturbances = ("load-spike on web", "block on web", "error on kv")
     wanted = {f"{what}: {phase}" for what in disturbances for phase in ("begin", "end")}
-    eventually(lambda: wanted <= events())
+    wait_for(lambda: wanted <= events())
 
 
 def test_every_page_that_prometheus_scrapes_satisfies_promtool(storm: Storm) -> None:
@@ -236,9 +237,7 @@ def test_every_page_that_prometheus_scrapes_satisfies_promtool(storm: Storm) -> 
     promtool = find_program("promtool")
     if promtool is None:
         skip_without("promtool", remedy="run `make real-parts`")
-    eventually(
-        lambda: discovered(storm) == {one["targets"][0] for one in WEB.get(f"{storm.console}/api/targets").json()}
-    )
+    wait_for(lambda: discovered(storm) == {one["targets"][0] for one in WEB.get(f"{storm.console}/api/targets").json()})
     active = storm.targets()
     assert {one["labels"]["job"] for one in active} == {"services", "console", "proxy"}
     for target in active:

@@ -20,7 +20,7 @@ from stormlab.live import ports
 from stormlab.telemetry import names
 from tests.deploy import stand_ins
 from tests.deploy.engine import Engine, running_engine
-from tests.live.programs import wait_for
+from tools.waiting import wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 DOORS = ("GATEWAY", "PROXY", "JAEGER", "PROMETHEUS", "GRAFANA", "LOCUST")

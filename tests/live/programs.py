@@ -3,22 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 ROOT = Path(__file__).parents[2]
-T = TypeVar("T")
-
-
-def wait_for(condition: Callable[[], T], *, seconds: float = 60.0, what: str = "") -> T:
-    """What ``condition`` gives as soon as that is something."""
-    limit = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < limit, f"waited {seconds} s for {what or condition}"
-        time.sleep(0.02)
-    return found
 
 
 def alive(pid: int) -> bool:

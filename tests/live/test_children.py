@@ -12,7 +12,8 @@ import pytest
 
 from stormlab.errors import BadInput, StormlabError
 from stormlab.live.children import Child, terminable
-from tests.live.programs import alive, wait_for
+from tests.live.programs import alive
+from tools.waiting import wait_for
 
 pytestmark = pytest.mark.live
 

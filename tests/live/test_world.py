@@ -15,7 +15,8 @@ from stormlab import live
 from stormlab.errors import BadInput
 from stormlab.scenario import loader
 from stormlab.scenario.model import Scenario
-from tests.live.programs import ROOT, marked, wait_for
+from tests.live.programs import ROOT, marked
+from tools.waiting import wait_for
 
 pytestmark = pytest.mark.live
 

@@ -13,10 +13,10 @@ import pytest
 
 from stormlab.live.ports import free
 from stormlab.telemetry import names
-from tests.live.programs import wait_for
 from tests.loadtests.playing import Played, playing
 from tests.services.collector import Arrived, Collector, collecting
 from tests.services.running import metric, programs
+from tools.waiting import wait_for
 
 pytestmark = pytest.mark.live
 

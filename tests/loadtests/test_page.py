@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.loadtests.playing import Loaded, playing
-from tools.browser import eventually
 from tools.locust_page import Page, chromium, locust
+from tools.waiting import wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.real]
 
@@ -39,11 +39,11 @@ def test_our_shapes_and_classes_can_be_chosen(page: Page) -> None:
 
 def test_a_load_is_started_watched_and_stopped(page: Page, loaded: Loaded, tmp_path: Path) -> None:
     page.start(shape="Step", users={"KvReader"}, options={"rate": "50", "peak": "1", "runTime": "120s"})
-    eventually(lambda: any(path.startswith("GET /v1/") for path in loaded.seen()))
-    eventually(lambda: page.stats()["stats"][-1]["num_requests"] > 20)
+    wait_for(lambda: any(path.startswith("GET /v1/") for path in loaded.seen()))
+    wait_for(lambda: page.stats()["stats"][-1]["num_requests"] > 20)
     assert {one["name"] for one in page.stats()["stats"]} == {"kv-reader", "Aggregated"}
     page.tab("CHARTS")
-    eventually(lambda: page.find("canvas"))
+    wait_for(lambda: page.find("canvas"))
     picture = tmp_path / "charts.png"
     assert page.chrome.save_screenshot(str(picture)) and picture.stat().st_size > 20_000
     page.stop()
@@ -52,4 +52,4 @@ def test_a_load_is_started_watched_and_stopped(page: Page, loaded: Loaded, tmp_p
         page.chrome.get(f"{page.url}/load-report")
         return any("Stopped after" in one.text for one in page.find("main"))
 
-    eventually(reported)
+    wait_for(reported)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from tests.live.programs import alive, wait_for
+from tests.live.programs import alive
 from tests.loadtests.playing import Loaded, Played, playing
+from tools.waiting import wait_for
 
 pytestmark = pytest.mark.live
 

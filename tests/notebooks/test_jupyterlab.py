@@ -19,9 +19,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from stormlab.live import ports
-from tests.live.programs import wait_for
 from tools import notebooks
 from tools.browser import headless
+from tools.waiting import wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.real, pytest.mark.timeout(600)]
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from tests.live.programs import wait_for
+from tools.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 #: How long a service may take to say the next thing it has to say, and to end, in s.

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.live.programs import wait_for
 from tests.services.running import programs
+from tools.waiting import wait_for
 
 pytestmark = pytest.mark.live
 SERVICES = ("kv", "fibonacci", "gateway", "node")

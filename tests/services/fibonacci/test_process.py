@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from stormlab.telemetry import names
-from tests.live.programs import wait_for
 from tests.services.collector import collecting
 from tests.services.running import Program, metric, programs, refusal
+from tools.waiting import wait_for
 
 pytestmark = pytest.mark.live
 Start = Callable[..., Program]

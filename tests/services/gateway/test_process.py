@@ -15,12 +15,12 @@ import httpx
 import pytest
 
 from stormlab.telemetry import names
-from tests.live.programs import wait_for
 from tests.services.collector import collecting
 from tests.services.contract import findings
 from tests.services.gateway.conftest import Start, address
 from tests.services.gateway.peers import peer
 from tests.services.running import Program, metric, refusal
+from tools.waiting import wait_for
 
 pytestmark = pytest.mark.live
 Gateway = Callable[..., Program]

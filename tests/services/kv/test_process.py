@@ -17,9 +17,9 @@ import aiohttp
 import httpx
 import pytest
 
-from tests.live.programs import wait_for
 from tests.services.kv.running import Running
 from tests.services.running import ROOT
+from tools.waiting import wait_for
 
 pytestmark = pytest.mark.live
 #: Of a caller that is about to hang up: it connects and asks in any case.

@@ -14,8 +14,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from services.common.proto import keyvalue_pb2 as pb
 from services.common.proto.keyvalue_pb2_grpc import KeyValueStub
-from tests.live.programs import wait_for
 from tests.services.kv.running import Running
+from tools.waiting import wait_for
 
 pytestmark = pytest.mark.live
 

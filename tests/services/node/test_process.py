@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 import httpx
 import pytest
 
-from tests.live.programs import wait_for
 from tests.services.gateway.peers import peer
 from tests.services.running import Program, metric, programs, refusal
+from tools.waiting import wait_for
 
 pytestmark = pytest.mark.live
 Start: TypeAlias = Callable[..., Program]
