@@ -18,7 +18,7 @@ GENERATORS := services.common.proto.generate:services/common/proto tools.generat
   tools.generate_case_index:docs/case-studies.md tools.sensitivity:case_studies tools.generate_ranking:docs/ranking.md
 
 # Every module under benchmarks/ but those that help another.
-BENCHMARKS := $(filter-out __init__ echo_load bare_http bare_proxy canned peers simulators,$(basename $(notdir $(wildcard benchmarks/*.py))))
+BENCHMARKS := $(filter-out __init__ echo_load bare_http bare_proxy canned peers servers simulators,$(basename $(notdir $(wildcard benchmarks/*.py))))
 
 # Half the length and the same outcome: in the live world time is real.
 SHORT := --set run.duration=38 --set faults.spike.at=8 --set faults.spike.for=5

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
@@ -20,8 +19,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks.kv import HOST, ROOT, Server, arguments, measure, print_row, started, wait_for
-from stormlab.live import ports
+from benchmarks.kv import arguments, measure, print_row, started
+from benchmarks.servers import Server, served
+from stormlab.live.ports import HOST
 
 KV = "kv, in memory"
 DIRECT, BARE = "direct", "bare proxy"
@@ -47,7 +47,8 @@ def main() -> None:
     samples: dict[str, list[tuple[float, ...]]] = defaultdict(list)
     with ExitStack() as stack:
         kv = stack.enter_context(started(KV, cores[0]))
-        servers = {DIRECT: kv, BARE: stack.enter_context(bare(kv.port, cores[0]))}
+        bare = stack.enter_context(served([sys.executable, "-m", "benchmarks.bare_proxy", str(kv.port)], cores[0]))
+        servers = {DIRECT: kv, BARE: bare}
         for name, (policies, telemetry) in VARIANTS.items():
             servers[name] = stack.enter_context(gateway(kv.port, cores[0], policies, telemetry))
         measure(kv, "PUT", given)
@@ -66,28 +67,8 @@ def gateway(kv: int, core: int, policies: list[dict[str, object]], telemetry: st
         path = Path(folder) / "upstreams.json"
         path.write_text(json.dumps({"kv": {"replicas": [f"{HOST}:{kv}"], "policies": policies}}))
         settings = {"UPSTREAMS_FILE": str(path), "TELEMETRY": telemetry, "LOG_LEVEL": "ERROR"}
-        with process(["-m", "services.gateway", "--port"], core, settings) as server:
+        with served([sys.executable, "-m", "services.gateway", "--port"], core, settings) as server:
             yield server
-
-
-@contextmanager
-def bare(kv: int, core: int) -> Iterator[Server]:
-    with process(["-m", "benchmarks.bare_proxy", str(kv)], core, {}) as server:
-        yield server
-
-
-@contextmanager
-def process(program: list[str], core: int, settings: dict[str, str]) -> Iterator[Server]:
-    """The program on ``core``, with a free port as its last argument, ended afterwards."""
-    (port,) = ports.free(1)
-    command = ["taskset", "-c", str(core), sys.executable, *program, str(port)]
-    child = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stdout=subprocess.DEVNULL)
-    try:
-        wait_for(port)
-        yield Server(port, child.pid)
-    finally:
-        child.terminate()
-        child.wait()
 
 
 def print_table(rows: dict[str, tuple[float, ...]]) -> None:

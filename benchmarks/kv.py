@@ -13,39 +13,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import uvloop
 
-from stormlab.live import ports
+from benchmarks.servers import ROOT, Server, served
+from stormlab.live.ports import HOST
 
-ROOT = Path(__file__).parent.parent
-HOST = "127.0.0.1"
 BARE = "bare server"
 VALUE = b"x" * 64
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A started server."""
-
-    port: int
-    pid: int
-
-    def cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Caller(asyncio.Protocol):
@@ -137,14 +120,8 @@ VARIANTS: dict[str, dict[str, str]] = {
 @contextmanager
 def swallowing(core: int) -> Iterator[str]:
     """The address of a collector on ``core`` that takes every trace and keeps none."""
-    (port,) = ports.free(1)
-    process = subprocess.Popen(["taskset", "-c", str(core), sys.executable, "-c", _SINK, str(port)])
-    try:
-        wait_for(port)
-        yield f"http://{HOST}:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+    with served([sys.executable, "-c", _SINK], core) as server:
+        yield f"http://{HOST}:{server.port}"
 
 
 _SINK = """
@@ -165,21 +142,10 @@ HTTPServer(("127.0.0.1", int(sys.argv[1])), Sink).serve_forever()
 def started(name: str, core: int, collector: str = "") -> Iterator[Server]:
     """The server of this name on this core, ended afterwards."""
     with tempfile.TemporaryDirectory(dir=ROOT) as folder:
-        (port,) = ports.free(1)
-        program = ["benchmarks/bare_http.py", str(port)] if name == BARE else ["-m", "services.kv", "--port", str(port)]
-        environment = (
-            os.environ
-            | {"TLOG_FILENAME": f"{folder}/kv.log", "OTEL_EXPORTER_OTLP_ENDPOINT": collector}
-            | VARIANTS[name]
-        )
-        command = ["taskset", "-c", str(core), sys.executable, *program]
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-        try:
-            wait_for(port)
-            yield Server(port, process.pid)
-        finally:
-            process.terminate()
-            process.wait()
+        program = ["benchmarks/bare_http.py"] if name == BARE else ["-m", "services.kv", "--port"]
+        settings = {"TLOG_FILENAME": f"{folder}/kv.log", "OTEL_EXPORTER_OTLP_ENDPOINT": collector} | VARIANTS[name]
+        with served([sys.executable, *program], core, settings) as server:
+            yield server
 
 
 def measure(server: Server, method: str, given: argparse.Namespace) -> tuple[float, float, float, float]:
@@ -223,17 +189,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--connections", type=int, default=64, help="default: %(default)s")
     return parser.parse_args()
-
-
-def wait_for(port: int) -> None:
-    for _ in range(400):
-        try:
-            socket.create_connection((HOST, port), timeout=5).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit(f"no server answers at port {port}")
 
 
 if __name__ == "__main__":

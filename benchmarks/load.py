@@ -24,8 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.kv import HOST, ROOT, wait_for
-from stormlab.live import ports
+from benchmarks.servers import ROOT, served
+from stormlab.live.ports import HOST
 
 USERS = 32
 OPEN = "ours, open loop, kept"
@@ -93,15 +93,8 @@ def main() -> None:
 @contextmanager
 def canned(core: int) -> Iterator[str]:
     """A server on ``core``; its address."""
-    (port,) = ports.free(1)
-    command = ["taskset", "-c", str(core), sys.executable, "-m", "benchmarks.canned", str(port)]
-    child = subprocess.Popen(command, cwd=ROOT)
-    try:
-        wait_for(port)
-        yield f"http://{HOST}:{port}"
-    finally:
-        child.terminate()
-        child.wait()
+    with served([sys.executable, "-m", "benchmarks.canned"], core) as server:
+        yield f"http://{HOST}:{server.port}"
 
 
 def by_wrk(url: str, seconds: int) -> float | None:

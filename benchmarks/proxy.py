@@ -25,13 +25,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from subprocess import PIPE
 
-from stormlab.live import ports
+from benchmarks.servers import ROOT, Server, served
+from stormlab.live.ports import HOST
 
-ROOT = Path(__file__).parent.parent
-HOST = "127.0.0.1"
 DIRECT, EMBEDDED, REAL = "direct", "embedded", "toxiproxy"
 
 Figures = dict[str, float]
@@ -41,16 +39,13 @@ GOALS = {"requests/s": ">= 1", "MB/s": ">= 1", LATENCY: "<= 1.3"}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the load goes, and which process is between."""
+    """Where the load goes, and the proxy that is between."""
 
     port: int
-    pid: int | None = None
+    proxy: Server | None = None
 
     def cpu_seconds(self) -> float:
-        if self.pid is None:
-            return 0.0
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return 0.0 if self.proxy is None else self.proxy.cpu_seconds()
 
 
 class Load:
@@ -76,13 +71,12 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))
     proxy_core, load_core = cores[0], cores[-1] if given.apart else cores[0]
     with ExitStack() as stack:
-        command = [sys.executable, str(ROOT / "benchmarks/echo_load.py")]
-        load = Load(stack.enter_context(started(command, core=load_core)))
+        load = stack.enter_context(loading(load_core))
         targets = {DIRECT: Target(load.port)}
         for name, command in proxies().items():
-            (port,) = ports.free(1)
-            process = stack.enter_context(started([*command, "--host", HOST, "--port", str(port)], core=proxy_core))
-            targets[name] = Target(proxied(port, load.port), process.pid)
+            settings = {"GOMAXPROCS": "1", "LOG_LEVEL": "error"}
+            proxy = stack.enter_context(served([*command, "--host", HOST, "--port"], proxy_core, settings))
+            targets[name] = Target(proxied(proxy.port, load.port), proxy)
         samples = repeated(load, targets, given)
     print_table(samples)
 
@@ -106,27 +100,22 @@ def proxies() -> dict[str, list[str]]:
 
 
 @contextmanager
-def started(command: list[str], *, core: int) -> Iterator[subprocess.Popen[str]]:
-    """A child process on this core, ended afterwards."""
-    env = os.environ | {"GOMAXPROCS": "1", "LOG_LEVEL": "error"}
-    process = subprocess.Popen(["taskset", "-c", str(core), *command], stdin=PIPE, stdout=PIPE, text=True, env=env)
+def loading(core: int) -> Iterator[Load]:
+    """The load on this core, ended afterwards."""
+    command = ["taskset", "-c", str(core), sys.executable, str(ROOT / "benchmarks/echo_load.py")]
+    process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True)
     try:
-        yield process
+        yield Load(process)
     finally:
         process.terminate()
         process.communicate()
 
 
 def proxied(api: int, upstream: int) -> int:
-    """The port of a new proxy of the server whose API is at port ``api``, as soon as that answers."""
+    """The port of a new proxy of the server whose API is at port ``api``."""
     body = json.dumps({"name": "bench", "listen": f"{HOST}:0", "upstream": f"{HOST}:{upstream}"}).encode()
-    for _ in range(200):
-        try:
-            with urllib.request.urlopen(f"http://{HOST}:{api}/proxies", data=body, timeout=5) as answer:
-                return int(json.load(answer)["listen"].rpartition(":")[2])
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit(f"no proxy answers at port {api}")
+    with urllib.request.urlopen(f"http://{HOST}:{api}/proxies", data=body, timeout=5) as answer:
+        return int(json.load(answer)["listen"].rpartition(":")[2])
 
 
 def repeated(load: Load, targets: Mapping[str, Target], given: argparse.Namespace) -> dict[str, list[Figures]]:
