@@ -26,8 +26,9 @@ from matplotlib.figure import Figure
 from simulations.experiment import log_ticks, options, panels
 from stormlab.availability import parse
 from stormlab.availability.evaluation import whole
-from stormlab.availability.montecarlo import Estimate, simulate
+from stormlab.availability.montecarlo import simulate
 from stormlab.report import style
+from stormlab.scenario.estimate import Estimate
 
 MTTF, MTTR = 1_000.0, 10.0
 U = f"unit(mttf={MTTF:g}h, mttr={MTTR:g}h)"
@@ -80,9 +81,10 @@ def masked(inspected: float, *, seed: int, cycles: int = CYCLES) -> Point:
     both_down = draws.exponential(MTTF, (cycles, 2)).max(axis=1)
     up, down = np.minimum(both_down, inspected), np.where(both_down < inspected, MTTR, 0.0)
     share = float(down.sum() / (up.sum() + down.sum()))
-    spread = float(np.std(down - share * (up + down), ddof=1)) / (up + down).mean() / math.sqrt(cycles)
+    error = float(np.std(down - share * (up + down), ddof=1)) / (up + down).mean() / math.sqrt(cycles)
     return Point(
-        formula=masked_by_formula(inspected), simulated=Estimate(mean=share, half_width=2.576 * spread, runs=cycles)
+        formula=masked_by_formula(inspected),
+        simulated=Estimate(mean=share, low=share - 2.576 * error, high=share + 2.576 * error, n=cycles),
     )
 
 

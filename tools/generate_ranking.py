@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from stormlab.policies import describe
-from stormlab.report.league import Estimate, Row, from_json
+from stormlab.report.league import Row, from_json, spread
 from stormlab.report.ranking import MARGIN, ranks, reversals
 from stormlab.scenario import loader
 from stormlab.scenario.vocabulary import Word
@@ -70,7 +70,7 @@ def _line(sim: Row, live: Row, rank: int, live_rank: int) -> str:
         f"{rank} · {live_rank}",
         f"{_word(sim)} · {_word(live)}",
         *(
-            f"{_value(getattr(sim, measure))} · {_value(getattr(live, measure))}"
+            f"{spread(getattr(sim, measure))} · {spread(getattr(live, measure))}"
             for measure in ("success_after", "attempts_per_request_after", "time_to_recover")
         ),
     ]
@@ -80,10 +80,6 @@ def _line(sim: Row, live: Row, rank: int, live_rank: int) -> str:
 def _word(row: Row) -> str:
     word: Word = row.word
     return f"{word.value} {row.verdicts[word]} of {row.runs}" if row.runs > 1 else word.value
-
-
-def _value(estimate: Estimate) -> str:
-    return str(estimate)
 
 
 def recorded() -> list[Row]:

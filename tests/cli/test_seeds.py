@@ -10,14 +10,14 @@ from scipy.stats import t as students
 
 from stormlab.api import seeds
 from stormlab.errors import BadInput
-from stormlab.scenario.student import student
+from stormlab.scenario.estimate import student
 from tests.cli.conftest import Call
 
 
 def test_wilsons_interval_for_known_shares() -> None:
     """81 of 263: 0.2553 to 0.3662; none of 20: 0 to 0.1611 (Newcombe, Statistics in Medicine 17, 1998, table I)."""
-    assert seeds.share(81, 263).interval == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert seeds.share(0, 20).interval == pytest.approx((0.0, 0.1611), abs=5e-5)
+    for found, interval in ((seeds.share(81, 263), (0.2553, 0.3662)), (seeds.share(0, 20), (0.0, 0.1611))):
+        assert (found.low, found.high) == pytest.approx(interval, abs=5e-5)
 
 
 def test_students_quantile() -> None:
@@ -37,9 +37,8 @@ def test_the_interval_of_a_share_covers_it(chance: float) -> None:
     for _ in range(1000):
         runs = (draws.random(500) < chance).astype(float)
         found = seeds.sufficient(lambda n, runs=runs: runs[n], seeds.share_of, within=0.1, most=500)  # type: ignore[misc]
-        low, high = found.interval
-        covered += low <= chance <= high
-        used.append(found.seeds)
+        covered += found.low <= chance <= found.high
+        used.append(found.n)
     assert covered / 1000 > 0.925
     assert max(used) < 120
     assert 0.5 < np.mean(used) / max(seeds.Z**2 * chance * (1 - chance) / 0.01, 22) < 1.5, "about as many as planned"
@@ -51,7 +50,7 @@ def test_the_interval_of_a_mean_covers_it() -> None:
     for _ in range(250):
         runs = draws.gamma(4.0, 0.25, 500)
         found = seeds.sufficient(lambda n, runs=runs: runs[n], seeds.mean, within=0.15, most=500)  # type: ignore[misc]
-        covered += found.interval[0] <= 1.0 <= found.interval[1]
+        covered += found.low <= 1.0 <= found.high
         assert found.half_width <= 0.15
     assert covered / 250 > 0.88, "Chow and Robbins stop a little too soon: about 0.93"
 
@@ -59,7 +58,7 @@ def test_the_interval_of_a_mean_covers_it() -> None:
 def test_half_the_width_takes_four_times_the_seeds() -> None:
     runs = (np.random.default_rng(7).random(5000) < 0.4).astype(float)
     wide, narrow = (
-        seeds.sufficient(lambda n: runs[n], seeds.share_of, within=within, most=5000).seeds for within in (0.1, 0.05)
+        seeds.sufficient(lambda n: runs[n], seeds.share_of, within=within, most=5000).n for within in (0.1, 0.05)
     )
     assert 3.5 < narrow / wide < 4.5
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from stormlab.report.comparison import comparison_figure, write_comparison
-from stormlab.report.league import Estimate, as_json, compare_table, comparison_headline, from_json
+from stormlab.report.league import as_json, compare_table, comparison_headline, from_json, spread
 from stormlab.report.league_figure import PANELS, league_figure
+from stormlab.scenario.estimate import Estimate
 from stormlab.scenario.result import Result
 from tests.report.conftest import Make
 from tests.report.test_page import Page
@@ -29,7 +30,7 @@ def test_an_estimate_is_a_mean_with_students_interval() -> None:
     found = Estimate.of([1.0, 2.0, 3.0, None, math.nan])
     assert (found.mean, found.n) == (2.0, 3)
     assert found.high - found.mean == pytest.approx(4.3027 / math.sqrt(3))
-    assert str(found) == "2 ± 2.5"
+    assert spread(found) == "2 ± 2.5"
 
 
 @pytest.mark.parametrize("n", [2, 3, 11, 12, 20, 100])
@@ -41,8 +42,8 @@ def test_the_quantiles_of_t_are_those_of_scipy(n: int) -> None:
 
 
 def test_one_value_has_no_interval_and_none_has_no_mean() -> None:
-    assert str(Estimate.of([5.0])) == "5"
-    assert str(Estimate.of([None])) == "—"
+    assert spread(Estimate.of([5.0])) == "5"
+    assert spread(Estimate.of([None])) == "—"
 
 
 def test_the_table_has_one_row_per_variant(variants: dict[str, list[Result]]) -> None:

@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from stormlab.report.league import Estimate, Row
+from stormlab.report.league import Row
 from stormlab.report.ranking import order, ranks, reversals
+from stormlab.scenario.estimate import Estimate
 from stormlab.scenario.vocabulary import Word
 
 NONE = Estimate.of([])

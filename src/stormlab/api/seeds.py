@@ -11,36 +11,21 @@ z² p(1 − p)/w² runs for a half-width w, a mean z² s²/w².
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import sqrt
-from statistics import NormalDist, fmean, stdev
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from stormlab.errors import BadInput
+from stormlab.scenario.estimate import CONFIDENCE, Estimate
 from stormlab.scenario.model import Scenario
-from stormlab.scenario.student import CONFIDENCE, student
 from stormlab.sim import engines
 
 #: Runs at least, before anything is believed.
 LEAST = 10
 
 Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """What is known after ``seeds`` runs: ``centre`` ± ``half_width``; ``value`` is the plain share or mean."""
-
-    seeds: int
-    value: float
-    centre: float
-    half_width: float
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        return self.centre - self.half_width, self.centre + self.half_width
 
 
 def share(successes: int, runs: int) -> Estimate:
@@ -50,16 +35,14 @@ def share(successes: int, runs: int) -> Estimate:
     whole = runs + Z**2
     half_width = Z / whole * sqrt(successes * (runs - successes) / runs + Z**2 / 4)
     centre = (successes + Z**2 / 2) / whole
-    return Estimate(seeds=runs, value=successes / runs, centre=centre, half_width=half_width)
+    return Estimate(mean=successes / runs, low=centre - half_width, high=centre + half_width, n=runs)
 
 
 def mean(values: list[float]) -> Estimate:
     """Student's interval for a mean of two values or more."""
     if len(values) < 2:
         raise BadInput(f"a mean needs two values or more, not {len(values)}")
-    average = fmean(values)
-    half_width = student(len(values) - 1) * stdev(values) / sqrt(len(values))
-    return Estimate(seeds=len(values), value=average, centre=average, half_width=half_width)
+    return Estimate.of(values)
 
 
 def sufficient(

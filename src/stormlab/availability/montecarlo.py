@@ -19,7 +19,7 @@ from stormlab.availability.evaluation import Odds, combine
 from stormlab.availability.model import Expression
 from stormlab.availability.reporting import YEAR
 from stormlab.errors import BadInput
-from stormlab.scenario.student import student
+from stormlab.scenario.estimate import Estimate
 
 Times: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Flags: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -36,25 +36,6 @@ class Repair(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A mean over independent runs, half the width of its confidence interval, and the number of runs."""
-
-    mean: float
-    half_width: float
-    runs: int
-
-    @property
-    def low(self) -> float:
-        """Lower end of the interval."""
-        return self.mean - self.half_width
-
-    @property
-    def high(self) -> float:
-        """Upper end of the interval."""
-        return self.mean + self.half_width
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Simulated:
     """What the runs showed: the fraction of time down, and failures of the whole per year of 365.25 days."""
 
@@ -65,7 +46,7 @@ class Simulated:
     def availability(self) -> Estimate:
         """The fraction of time up."""
         down = self.unavailability
-        return Estimate(mean=1 - down.mean, half_width=down.half_width, runs=down.runs)
+        return Estimate(mean=1 - down.mean, low=1 - down.high, high=1 - down.low, n=down.n)
 
 
 def simulate(
@@ -96,8 +77,8 @@ def simulate(
         failures += was_up & ~is_up
         was_up, now = is_up, then
     return Simulated(
-        unavailability=_estimate(down_time / horizon, confidence),
-        failures_per_year=_estimate(failures / years, confidence),
+        unavailability=Estimate.of((down_time / horizon).tolist(), confidence),
+        failures_per_year=Estimate.of((failures / years).tolist(), confidence),
     )
 
 
@@ -120,7 +101,7 @@ def time_to_failure(
     for _ in range(most_steps):
         running = np.isinf(failed_at)
         if not running.any():
-            return _estimate(failed_at, confidence)
+            return Estimate.of(failed_at.tolist(), confidence)
         now = np.where(running, fleet.next_event(), 0.0)
         if np.isinf(now).any():
             break
@@ -189,12 +170,6 @@ class _Fleet:
         if self._repair is Repair.CONSTANT:
             spread = np.where(up, spread, 1.0)
         return spread * means
-
-
-def _estimate(values: Times, confidence: float) -> Estimate:
-    runs = len(values)
-    error = float(np.std(values, ddof=1)) / math.sqrt(runs)
-    return Estimate(mean=float(np.mean(values)), half_width=student(runs - 1, confidence) * error, runs=runs)
 
 
 def _require_feasible(expression: Expression, horizon: float, runs: int) -> None:

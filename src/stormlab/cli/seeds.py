@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,7 @@ import click
 from stormlab.cli.completion import scenario_names, variant_names
 
 if TYPE_CHECKING:
-    from stormlab.api.seeds import Estimate
+    from stormlab.scenario.estimate import Estimate
 
 WORDS = ["unaffected", "recovered", "recovered-late", "metastable", "collapsed"]
 
@@ -44,7 +43,8 @@ def seeds(
     found = needed(chosen, verdict=verdict or "", heard=_teller(), **settings)
     enough = found.half_width <= settings["within"]
     if as_json:
-        click.echo(json.dumps(asdict(found) | {"interval": found.interval, "enough": enough}))
+        known = {"seeds": found.n, "value": found.mean, "half_width": found.half_width}
+        click.echo(json.dumps(known | {"interval": (found.low, found.high), "enough": enough}))
     else:
         click.echo(_sentence(found, verdict or settings["measure"], share=verdict is not None, enough=enough))
     click.get_current_context().exit(0 if enough else 1)
@@ -57,14 +57,13 @@ def _teller() -> Any:
         nonlocal said
         if time.monotonic() - said > 2:
             said = time.monotonic()
-            click.echo(f"{found.seeds} seeds: {found.value:.3g} ± {found.half_width:.2g}", err=True)
+            click.echo(f"{found.n} seeds: {found.mean:.3g} ± {found.half_width:.2g}", err=True)
 
     return heard
 
 
 def _sentence(found: Estimate, what: str, *, share: bool, enough: bool) -> str:
-    low, high = found.interval
-    count = f"{found.seeds} seeds are enough" if enough else f"{found.seeds} seeds are not enough"
+    count = f"{found.n} seeds are enough" if enough else f"{found.n} seeds are not enough"
     if share:
-        return f"{count}: {what} in {found.value:.1%} of the runs, 95 % interval {low:.1%} to {high:.1%}"
-    return f"{count}: the mean of {what} is {found.value:.4g}, 95 % interval {low:.4g} to {high:.4g}"
+        return f"{count}: {what} in {found.mean:.1%} of the runs, 95 % interval {found.low:.1%} to {found.high:.1%}"
+    return f"{count}: the mean of {what} is {found.mean:.4g}, 95 % interval {found.low:.4g} to {found.high:.4g}"

@@ -6,40 +6,15 @@ Intervals are those of Student's t over the seeds, mean ± t(0.975, n - 1) · s 
 from __future__ import annotations
 
 import math
-import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from stormlab.report.findings import WORLDS, mark, number, spoken, worlds
+from stormlab.scenario.estimate import Estimate
 from stormlab.scenario.result import Result
-from stormlab.scenario.student import student
 from stormlab.scenario.vocabulary import Word
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A mean over ``n`` runs with its 95 % confidence interval ``low`` … ``high``; NaN where it is not defined."""
-
-    mean: float
-    low: float
-    high: float
-    n: int
-
-    @classmethod
-    def of(cls, values: Iterable[float | None]) -> Estimate:
-        """The estimate from the values that are known."""
-        known = [value for value in values if value is not None and math.isfinite(value)]
-        if not known:
-            return cls(mean=math.nan, low=math.nan, high=math.nan, n=0)
-        mean, n = statistics.fmean(known), len(known)
-        half = student(n - 1) * statistics.stdev(known) / math.sqrt(n) if n > 1 else math.nan
-        return cls(mean=mean, low=mean - half, high=mean + half, n=n)
-
-    def __str__(self) -> str:
-        half = (self.high - self.low) / 2
-        return number(self.mean) + (f" ± {number(half, digits=2)}" if half > 0 else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,21 +50,27 @@ class Column:
     text: Callable[[Row], str]
 
 
+def spread(estimate: Estimate) -> str:
+    """The mean ± half the width of its interval."""
+    half = estimate.half_width
+    return number(estimate.mean) + (f" ± {number(half, digits=2)}" if half > 0 else "")
+
+
 def _verdicts(row: Row) -> str:
     return ", ".join(f"{mark(word)} {spoken(word)} {count} of {row.runs}" for word, count in row.verdicts.items())
 
 
 COLUMNS = (
     Column(label="verdict", unit="", text=_verdicts),
-    Column(label="time to recover", unit="(s)", text=lambda row: str(row.time_to_recover)),
-    Column(label="success, fault", unit="", text=lambda row: str(row.success_fault)),
-    Column(label="success, after", unit="", text=lambda row: str(row.success_after)),
-    Column(label="goodput, fault", unit="(/s)", text=lambda row: str(row.goodput_fault)),
-    Column(label="goodput, after", unit="(/s)", text=lambda row: str(row.goodput_after)),
-    Column(label="p50, after", unit="(s)", text=lambda row: str(row.latency_p50_after)),
-    Column(label="p99, after", unit="(s)", text=lambda row: str(row.latency_p99_after)),
-    Column(label="attempts per request, after", unit="", text=lambda row: str(row.attempts_per_request_after)),
-    Column(label="good requests rejected, after", unit="", text=lambda row: str(row.rejected_after)),
+    Column(label="time to recover", unit="(s)", text=lambda row: spread(row.time_to_recover)),
+    Column(label="success, fault", unit="", text=lambda row: spread(row.success_fault)),
+    Column(label="success, after", unit="", text=lambda row: spread(row.success_after)),
+    Column(label="goodput, fault", unit="(/s)", text=lambda row: spread(row.goodput_fault)),
+    Column(label="goodput, after", unit="(/s)", text=lambda row: spread(row.goodput_after)),
+    Column(label="p50, after", unit="(s)", text=lambda row: spread(row.latency_p50_after)),
+    Column(label="p99, after", unit="(s)", text=lambda row: spread(row.latency_p99_after)),
+    Column(label="attempts per request, after", unit="", text=lambda row: spread(row.attempts_per_request_after)),
+    Column(label="good requests rejected, after", unit="", text=lambda row: spread(row.rejected_after)),
 )
 
 

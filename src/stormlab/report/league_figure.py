@@ -13,8 +13,9 @@ from matplotlib.lines import Line2D
 
 from stormlab.report import style
 from stormlab.report.findings import WORLDS
-from stormlab.report.league import Estimate, Row, comparison_headline
+from stormlab.report.league import Row, comparison_headline
 from stormlab.report.ranking import ranks, reversals
+from stormlab.scenario.estimate import Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

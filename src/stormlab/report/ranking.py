@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 from itertools import combinations
 
-from stormlab.report.league import Estimate, Row
+from stormlab.report.league import Row
+from stormlab.scenario.estimate import Estimate
 from stormlab.scenario.vocabulary import Word
 
 #: Differences of the share of successes up to this much are no difference.
