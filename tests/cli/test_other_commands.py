@@ -51,6 +51,19 @@ def test_show_tells_policies_timeline_expectations_and_where_the_file_is(call: C
     assert "is down: collapsed" in call("show", scenario, "--variant", "hopeless").stdout
 
 
+def test_show_tells_of_whom_and_when_something_is_expected(call: Call, scenario: Path) -> None:
+    expected = (
+        'measure = "success_ratio"\nclient = "web"\nwindow = [12, 20.5]\nmin = 0.5\n',
+        'measure = "time_to_recover"\nmax = 9\n',
+        'measure = "utilisation"\nservice = "kv"\nwindow = "end"\nmax = 1\n',
+    )
+    scenario.write_text(scenario.read_text() + "".join(f"[[expect]]\n{one}" for one in expected))
+    told = call("show", scenario).stdout
+    assert "  0.5 ≤ success_ratio (of web 12 to 20.5 s)\n" in told
+    assert "  time_to_recover ≤ 9\n" in told
+    assert "  utilisation ≤ 1 (of kv end)\n" in told
+
+
 def test_availability(call: Call) -> None:
     found = json.loads(call("availability", "series(0.99, parallel(0.9, 0.9))", "--json").stdout)
     assert found["availability"] == pytest.approx(0.99 * 0.99)
@@ -113,6 +126,11 @@ def test_nothing_heavy_is_imported_for_help_and_hints(words: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_help_says_of_every_command_what_it_does_in_full(call: Call) -> None:
+    for words in ([], ["lesson"]):
+        assert "..." not in call(*words, "--help").stdout.partition("Commands:")[2]
 
 
 def test_help_is_there_under_both_names_and_names_every_exit_status(call: Call) -> None:

@@ -69,7 +69,9 @@ def test_text_of_the_scenario_cannot_steer_the_terminal(storm: Result, make: Mak
 
 
 def test_a_run_without_faults(quiet: Result) -> None:
-    assert "✓ UNAFFECTED" in shown([quiet])
+    told = shown([quiet])
+    assert "✓ UNAFFECTED" in told
+    assert re.search(r"^ +run *$", told, re.MULTILINE), "one column, as there is neither before nor after"
 
 
 def test_variants_next_to_each_other_fit_a_narrow_terminal(make: Make) -> None:

@@ -49,6 +49,7 @@ def test_an_expectation_has_a_value_its_bounds_and_an_answer(
 def test_names_say_what_is_bounded_and_where() -> None:
     assert only({"measure": "queue", "max": 9, "window": "end"}).name == "queue end"
     assert only({"measure": "queue", "max": 9, "window": [5, 10]}).name == "queue 5 to 10 s"
+    assert only({"measure": "goodput", "max": 9, "client": "web"}).name == "goodput of web after"
     assert only({"measure": "time_to_recover", "max": 9}).name == "time_to_recover"
     assert only({"verdict": ["recovered"]}).name == "verdict"
     assert only({"name": "short", "verdict": ["recovered"], "share": 0.9}) == Check(

@@ -41,6 +41,12 @@ class StormlabGroup(click.Group):
             ctx.fail(f"there is no command {name!r}; {hint}")
         return super().resolve_command(ctx, args)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """With the first sentence of each in full, of which click would leave one line."""
+        rows = [(name, command.get_short_help_str(limit=200)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order in which a newcomer needs them, not in that of the alphabet."""
         return list(self.commands)

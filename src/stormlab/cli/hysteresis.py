@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from stormlab.cli.completion import scenario_names, variant_names
+from stormlab.cli.play import engine
 
 
 @click.command()
@@ -32,10 +33,15 @@ from stormlab.cli.completion import scenario_names, variant_names
 )
 @click.option("--variant", metavar="NAME", default="", help="One of the file's variants.", shell_complete=variant_names)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Another value for a key; repeatable.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The first seed.")
-@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many seeds.")
-@click.option("--engine", type=click.Choice(["auto", "simpy", "fast"]), default="auto", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the figure and the numbers.")
+@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=1, show_default=True, help="The first seed.")
+@click.option("--seeds", metavar="N", type=click.IntRange(min=1), default=3, show_default=True, help="How many seeds.")
+@engine
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the figure and the numbers.",
+)
 @click.option("--force", is_flag=True, help="Replace what an earlier call wrote to that folder.")
 @click.option("--json", "as_json", is_flag=True, help="The finding and the levels as one JSON object.")
 def hysteresis(*, scenario: str, load: str, hold: float, out: Path | None, as_json: bool, **settings: Any) -> None:

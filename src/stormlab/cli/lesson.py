@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stormlab.cli.group import StormlabGroup
 from stormlab.errors import BadInput
 
 if TYPE_CHECKING:
@@ -17,16 +18,18 @@ if TYPE_CHECKING:
     from stormlab.lessons.classroom import HandedIn
 
 
-@click.group()
+@click.group(cls=StormlabGroup)
 def lesson() -> None:
     """Lessons for a class: variants of a notebook, and the answers that came back."""
 
 
 @lesson.command()
 @click.argument("notebook", type=click.Path(path_type=Path))
-@click.option("--first", type=click.IntRange(1), default=1, show_default=True, help="The first variant.")
-@click.option("--count", type=click.IntRange(1, 1000), required=True, help="How many variants.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write them to.")
+@click.option("--first", metavar="N", type=click.IntRange(1), default=1, show_default=True, help="The first variant.")
+@click.option("--count", metavar="N", type=click.IntRange(1, 1000), required=True, help="How many variants.")
+@click.option(
+    "--out", metavar="DIR", type=click.Path(path_type=Path), required=True, help="The folder to write them to."
+)
 def make(*, notebook: Path, first: int, count: int, out: Path) -> None:
     """Write --count variants of NOTEBOOK, an .ipynb with a lesson.
 

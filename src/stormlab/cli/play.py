@@ -30,6 +30,16 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+#: Of every command that simulates.
+engine = click.option(
+    "--engine",
+    type=click.Choice(["auto", "simpy", "fast"]),
+    default="auto",
+    show_default=True,
+    help="What simulates: SimPy, the compiled kernel, or auto: the kernel where it knows the scenario and is faster.",
+)
+
+
 def _settings(command: Decorated) -> Decorated:
     """The options that every command has that plays scenarios."""
     options = [
@@ -69,13 +79,7 @@ def _settings(command: Decorated) -> Decorated:
             default=_cores,
             help="Processes to simulate in; by default every core.",
         ),
-        click.option(
-            "--engine",
-            type=click.Choice(["auto", "simpy", "fast"]),
-            default="auto",
-            show_default=True,
-            help="What simulates: SimPy, the compiled kernel, or auto: the kernel for large scenarios that it knows.",
-        ),
+        engine,
         click.option(
             "--proxy",
             metavar="WHICH",

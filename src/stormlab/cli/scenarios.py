@@ -149,12 +149,9 @@ def _disturbance(disturbance: Disturbance) -> str:
 
 
 def _expectation(expectation: Expectation) -> str:
-    if expectation.verdict is not None:
-        said = " or ".join(expectation.verdict)
-    else:
-        low = f"{expectation.min:g} ≤ " if expectation.min is not None else ""
-        high = f" ≤ {expectation.max:g}" if expectation.max is not None else ""
-        said = f"{low}{expectation.measure}{high} in window {expectation.window}"
+    from stormlab.scenario.expectations import bounds, place
+
+    where = f" ({place(expectation)})" if place(expectation) else ""
     share = f", in {expectation.share:.0%} of the runs" if expectation.share < 1 else ""
     name = f"{expectation.name}: " if expectation.name else ""
-    return f"{name}{said}{share}"
+    return f"{name}{bounds(expectation)}{where}{share}"

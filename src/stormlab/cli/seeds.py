@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stormlab.cli.completion import scenario_names, variant_names
+from stormlab.cli.play import engine
 
 if TYPE_CHECKING:
     from stormlab.scenario.estimate import Estimate
@@ -20,12 +21,14 @@ WORDS = ["unaffected", "recovered", "recovered-late", "metastable", "collapsed"]
 @click.argument("scenario", shell_complete=scenario_names)
 @click.option("--verdict", type=click.Choice(WORDS), default=None, help="Know the share of runs with this verdict.")
 @click.option("--measure", metavar="NAME", default="", help="Know the mean of a measure after the last fault.")
-@click.option("--within", type=float, default=0.05, show_default=True, help="The half-width of the 95 % interval.")
+@click.option(
+    "--within", metavar="W", type=float, default=0.05, show_default=True, help="The half-width of the 95 % interval."
+)
 @click.option("--variant", metavar="NAME", default="", help="One of the file's variants.", shell_complete=variant_names)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Another value for a key; repeatable.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The first seed.")
-@click.option("--most", type=int, default=1000, show_default=True, help="Give up after so many.")
-@click.option("--engine", type=click.Choice(["auto", "simpy", "fast"]), default="auto", show_default=True)
+@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=1, show_default=True, help="The first seed.")
+@click.option("--most", metavar="N", type=int, default=1000, show_default=True, help="Give up after so many.")
+@engine
 @click.option("--json", "as_json", is_flag=True, help="The estimate as one JSON object.")
 def seeds(
     *, scenario: str, verdict: str | None, variant: str, overrides: tuple[str, ...], as_json: bool, **settings: Any

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from stormlab.cli.completion import scenario_names, variant_names
+from stormlab.cli.play import engine
 
 
 @click.command()
@@ -21,13 +22,16 @@ from stormlab.cli.completion import scenario_names, variant_names
 @click.option("--y", "y", metavar="KEY=LO:HI:N", required=True, help="The key upwards, and its values.")
 @click.option("--variant", metavar="NAME", default="", help="One of the file's variants.", shell_complete=variant_names)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Another value for a key; repeatable.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The first seed.")
-@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many seeds per point.")
-@click.option("--engine", type=click.Choice(["auto", "simpy", "fast"]), default="auto", show_default=True)
+@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=1, show_default=True, help="The first seed.")
+@click.option(
+    "--seeds", metavar="N", type=click.IntRange(min=1), default=5, show_default=True, help="How many seeds per point."
+)
+@engine
 @click.option("--jobs", metavar="N", type=click.IntRange(min=1), default=os.cpu_count, help="Processes; every core.")
 @click.option("--dask", metavar="ADDRESS", default="", help="Play on a Dask cluster, such as tcp://10.0.0.1:8786.")
 @click.option(
     "--out",
+    metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the map; a sweep that was interrupted there goes on.",
 )

@@ -117,6 +117,11 @@ def number(value: float | str | None, *, digits: int = 3) -> str:
     return f"{value:.{digits}g}" if abs(value) >= 0.001 or value == 0 else f"{value:.1e}"
 
 
+def windows(scenario: Scenario) -> dict[str, str]:
+    """What stands above the columns of a table, by window; without faults all windows are one, the run."""
+    return {window: window for window in ("baseline", "fault", "after")} if scenario.faults else {"after": "run"}
+
+
 def trigger_name(scenario: Scenario) -> str:
     """What went wrong, in words for a sentence; empty when nothing did."""
     labels = list(dict.fromkeys(fault.label for fault in scenario.faults))

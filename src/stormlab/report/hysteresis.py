@@ -13,6 +13,7 @@ from stormlab.report import style
 def loop(title: str, loads: Sequence[float], up: Sequence[float], down: Sequence[float]) -> Figure:
     """``loads`` in requests/s from low to high; ``up`` and ``down`` are shares from 0 to 1."""
     figure = style.canvas(title, "requests that succeed (%), by the load, which rises and then falls", height=4.4)
+    figure.subplots_adjust(right=0.98)
     (axes,) = figure.axes
     for shares, colour, marker in ((up, style.BLUE, ">"), (down, style.VERMILLION, "<")):
         axes.plot(loads, [100 * share for share in shares], color=colour, marker=marker, markersize=8, linewidth=2)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from stormlab.report import divergence, figures, style
-from stormlab.report.findings import WORLDS, findings, headline, number, worlds
+from stormlab.report.findings import WORLDS, findings, headline, number, windows, worlds
 from stormlab.report.glossary import GLOSSARY, MEASURES
 from stormlab.report.incident import incident_figure
 from stormlab.report.standing import standings
@@ -106,10 +106,10 @@ def _measures(results: Sequence[Result]) -> list[dict[str, Any]]:
             "cells": [
                 {
                     "world": WORLDS[world],
-                    "window": window,
+                    "window": heading,
                     "text": number(figures.median_measure(members, window, name)),
                 }
-                for window in ("baseline", "fault", "after")
+                for window, heading in windows(results[0].scenario).items()
                 for world, members in groups.items()
             ],
         }

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from stormlab.report import divergence
 from stormlab.report.figures import median_measure
-from stormlab.report.findings import WORLDS, Finding, findings, mark, number, percent, spoken, worlds
+from stormlab.report.findings import WORLDS, Finding, findings, mark, number, percent, spoken, windows, worlds
 from stormlab.report.glossary import MEASURES
 from stormlab.report.league import COLUMNS, Column, Row, compare_table, comparison_headline
 from stormlab.report.ranking import reversals
@@ -120,13 +120,13 @@ def _measures(results: Sequence[Result]) -> Table:
     groups = worlds(results)
     table = _table()
     table.add_column("median of the runs" if len(results) > len(groups) else "")
-    windows = ("baseline", "fault", "after")
-    for window in windows:
+    columns = windows(results[0].scenario)
+    for heading in columns.values():
         for world in groups:
-            table.add_column(f"{window}\n{WORLDS[world]}" if len(groups) > 1 else window, justify="right")
+            table.add_column(f"{heading}\n{WORLDS[world]}" if len(groups) > 1 else heading, justify="right")
     for name in KEY:
         label, unit = MEASURES[name]
-        cells = [number(median_measure(members, window, name)) for window in windows for members in groups.values()]
+        cells = [number(median_measure(members, window, name)) for window in columns for members in groups.values()]
         table.add_row(f"{label} {f'({unit})' if unit else ''}", *cells)
     return table
 

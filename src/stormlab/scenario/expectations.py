@@ -28,17 +28,35 @@ def check(scenario: Scenario, series: Series, verdict: Verdict) -> list[Check]:
     return [_check(expectation, scenario, series, verdict) for expectation in scenario.expect]
 
 
+def bounds(expectation: Expectation) -> str:
+    """What it must be, in words."""
+    if expectation.verdict is not None:
+        return " or ".join(expectation.verdict)
+    low = f"{expectation.min:g} ≤ " if expectation.min is not None else ""
+    high = f" ≤ {expectation.max:g}" if expectation.max is not None else ""
+    return f"{low}{expectation.measure}{high}"
+
+
+def place(expectation: Expectation) -> str:
+    """Of whom and when it is measured, in words; empty for what is said of the whole run."""
+    if expectation.measure in (None, TIME_TO_RECOVER):
+        return ""
+    window, whose = expectation.window, expectation.service or expectation.client
+    when = window if isinstance(window, str) else f"{window[0]:g} to {window[1]:g} s"
+    return f"of {whose} {when}" if whose else when
+
+
 def _check(expectation: Expectation, scenario: Scenario, series: Series, verdict: Verdict) -> Check:
     if expectation.verdict is not None:
-        bounds, word = " or ".join(expectation.verdict), verdict.word.value
-        name = expectation.name or "verdict"
-        return Check(name=name, value=word, bounds=bounds, ok=word in expectation.verdict, share=expectation.share)
+        word, name = verdict.word.value, expectation.name or "verdict"
+        ok = word in expectation.verdict
+        return Check(name=name, value=word, bounds=bounds(expectation), ok=ok, share=expectation.share)
     name = str(expectation.measure)
     value = verdict.time_to_recover if name == TIME_TO_RECOVER else _measured(expectation, name, series, scenario)
     return Check(
-        name=expectation.name or _named(name, expectation),
+        name=expectation.name or f"{name} {place(expectation)}".strip(),
         value=value,
-        bounds=_bounds(name, expectation),
+        bounds=bounds(expectation),
         ok=_within(value, expectation.min, expectation.max),
         share=expectation.share,
     )
@@ -52,21 +70,7 @@ def _measured(expectation: Expectation, name: str, series: Series, scenario: Sce
     return measure(name, series, scenario, expectation.window)
 
 
-def _named(measured: str, expectation: Expectation) -> str:
-    if measured == TIME_TO_RECOVER:
-        return measured
-    window = expectation.window
-    where = window if isinstance(window, str) else f"{window[0]:g} to {window[1]:g} s"
-    return f"{measured} {f'of {expectation.service} ' if expectation.service else ''}{where}"
-
-
 def _within(value: float | None, low: float | None, high: float | None) -> bool:
     if value is None or math.isnan(value):
         return False
     return (low is None or value >= low) and (high is None or value <= high)
-
-
-def _bounds(name: str, expectation: Expectation) -> str:
-    low = f"{expectation.min:g} ≤ " if expectation.min is not None else ""
-    high = f" ≤ {expectation.max:g}" if expectation.max is not None else ""
-    return f"{low}{name}{high}"
