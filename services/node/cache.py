@@ -12,11 +12,9 @@ from typing import TypeAlias
 
 from stormlab.effects import Request
 from stormlab.outcome import SUCCESS, Outcome
-from stormlab.scenario.look_aside import LookAside
+from stormlab.scenario.look_aside import NODES, LookAside, replaced
 from stormlab.scenario.parts import Cache as Description
 
-#: A fleet of more cache nodes than this cannot be told from one of so many.
-STEPS = 100
 Ask: TypeAlias = Callable[[Request], Awaitable[Outcome]]
 
 
@@ -50,9 +48,7 @@ class Cache(LookAside):
 
 async def replace(caches: Sequence[Cache], share: float, seconds: float, random: Random) -> None:
     """Replaces the nodes of ``caches`` by empty ones within ``seconds``, until a ``share`` of them is new."""
-    edge, width = random.random(), share / STEPS
-    for _ in range(STEPS):
-        await asyncio.sleep(seconds / STEPS)
+    for first, last in replaced(share, random):
+        await asyncio.sleep(seconds / NODES)
         for cache in caches:
-            cache.lose(edge, edge + width)
-        edge += width
+            cache.lose(first, last)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from hashlib import blake2b
+from itertools import accumulate, pairwise, repeat
 from random import Random
 
 from stormlab.outcome import Outcome
 from stormlab.scenario.parts import Cache as Description
+
+#: A fleet of more nodes than this cannot be told from one of so many.
+NODES = 100
 
 
 class LookAside:
@@ -64,6 +68,13 @@ class LookAside:
         self._expiry.move_to_end(key)
         if len(self._expiry) > self._capacity:
             self._expiry.popitem(last=False)
+
+
+def replaced(share: float, random: Random) -> list[tuple[float, float]]:
+    """What :meth:`LookAside.lose` is told each time a node is replaced, until a ``share`` of ``NODES`` is new."""
+    first, width = random.random(), share / NODES
+    ends = list(accumulate(repeat(width, NODES), initial=first))
+    return list(pairwise(ends))
 
 
 def place(key: str) -> float:

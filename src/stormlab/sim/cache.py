@@ -6,6 +6,7 @@ all go on to the dependency, which is what makes a stampede, unless the cache co
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -15,7 +16,7 @@ import simpy
 from stormlab.drivers.sim import Run, Timer
 from stormlab.effects import Request, Strategy
 from stormlab.outcome import SUCCESS, Outcome
-from stormlab.scenario.look_aside import LookAside
+from stormlab.scenario.look_aside import NODES, LookAside, replaced
 from stormlab.scenario.parts import Cache as Description
 from stormlab.sim.service import Endpoint, Reply
 
@@ -63,26 +64,20 @@ class Cache(LookAside):
 
 
 class Replacement:
-    """Replaces the nodes of ``caches`` by empty ones, one after the other, until a ``share`` of them is new."""
-
-    #: A fleet of more nodes than this cannot be told from one of so many.
-    STEPS = 100
+    """Replaces the nodes of ``caches`` by empty ones within ``seconds``, until a ``share`` of them is new."""
 
     def __init__(
         self, env: simpy.Environment, caches: Sequence[Cache], share: float, seconds: float, random: Random
     ) -> None:
         self._env = env
         self._caches = caches
-        self._width = share / self.STEPS
-        self._pause = seconds / self.STEPS
-        self._edge = random.random()
-        self._left = self.STEPS
+        self._pause = seconds / NODES
+        self._nodes = deque(replaced(share, random))
         self._next = Timer(env, self._pause, self._replace)
 
     def _replace(self, _event: Any) -> None:
+        first, last = self._nodes.popleft()
         for cache in self._caches:
-            cache.lose(self._edge, self._edge + self._width)
-        self._edge += self._width
-        self._left -= 1
-        if self._left:
+            cache.lose(first, last)
+        if self._nodes:
             self._next = Timer(self._env, self._pause, self._replace)
