@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -170,15 +171,12 @@ class _LiveRun:
         if not path.exists():
             raise StormlabError(f"the load generator left no results for {client}: {generator.last_words()}")
         rows, speed = Rows.read(path), self.speed
-        return Rows(
+        return replace(
+            rows,
             intended=rows.intended * speed,
             sent=rows.sent * speed,
             ended=rows.ended * speed,
             tries=rows.tries * speed,
-            ending=rows.ending,
-            attempts=rows.attempts,
-            unfinished=rows.unfinished,
-            dropped=rows.dropped,
         )
 
     def _moves(self, plan: Plan, service: str) -> list[Move]:
