@@ -47,6 +47,16 @@ def test_overrides_reach_the_scenario_as_they_are(value: object) -> None:
     assert tomllib.loads(f"value = {toml(value)}") == {"value": value}
 
 
+def test_what_a_notebook_shows_of_runs_is_how_they_ended(scenario: Path) -> None:
+    runs = stormlab.run(scenario, variant="calm", seeds=2)
+    assert repr(runs[1]) == f"<Result small calm sim 8: {runs[1].verdict.sentence}>"
+    assert repr(runs) == "<Runs small calm: Unaffected in 2 of 2 runs: the share of requests that succeed never fell>"
+
+
+def test_what_is_imported_at_first_use_is_completed_before() -> None:
+    assert {"Pipeline", "compare", "load", "run"} <= set(dir(stormlab))
+
+
 def test_compare_gives_runs_by_variant(scenario: Path) -> None:
     both = stormlab.compare(scenario, variants=["hopeless", "calm"])
     assert list(both) == ["hopeless", "calm"]

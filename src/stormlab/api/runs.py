@@ -8,7 +8,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, overload
 
-from stormlab.report.findings import worlds
+from stormlab.report.findings import headline, worlds
 from stormlab.report.standing import Standing, standings
 from stormlab.scenario.model import Scenario
 from stormlab.scenario.result import Result
@@ -33,6 +33,9 @@ class Runs(Sequence[Result]):
     results: tuple[Result, ...]
     out: Path | None = None
     page: Path | None = None
+
+    def __repr__(self) -> str:
+        return f"<Runs {' '.join(filter(None, (self.scenario.name, self.scenario.variant)))}: {headline(self.results)}>"
 
     @overload
     def __getitem__(self, index: int) -> Result: ...

@@ -43,7 +43,7 @@ class Result:
     world: str
     seed: int
     series: Series
-    calls: Sequence[CallSample] = field(repr=False)
+    calls: Sequence[CallSample]
     verdict: Verdict
     checks: Sequence[Check]
     measures: Mapping[str, Mapping[str, float]]
@@ -51,6 +51,10 @@ class Result:
     void: Sequence[str] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     out: Path | None = None
+
+    def __repr__(self) -> str:
+        played = " ".join(filter(None, (self.scenario.name, self.scenario.variant, self.world)))
+        return f"<Result {played} {self.seed}: {self.verdict.sentence}>"
 
     @property
     def valid(self) -> bool:
