@@ -87,6 +87,7 @@ notebooks-check: $(SYNCED) ## execute every notebook and compare with the output
 
 docs: $(SYNCED) ## the documentation as a site, in build/site
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -c docs/site . build/site
+	@! grep -rE --include='*.html' '<[^>]* src="https?:' build/site || { echo "these pages need the network"; exit 1; }
 	@echo build/site/docs/index.html
 
 test: $(SYNCED) ## the whole test suite

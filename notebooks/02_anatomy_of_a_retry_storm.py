@@ -44,7 +44,7 @@ assert after["goodput"] < 0.05 * rate
 #
 # 1. The spike fills the queue until waiting takes longer than the callers' patience of one second.
 # 2. From then on the service works for callers who have left. Its workers are busy, its *goodput* is nothing.
-# 3. Every caller tries again, so demand is $4 \times$ the offered load, more than the capacity, and the queue stays full.
+# 3. Every caller tries again, so demand is four times the offered load, more than the capacity, and the queue stays full.
 #
 # The third step needs no spike. It is why the storm outlives its trigger. Look at the queue:
 
@@ -54,8 +54,8 @@ show(queue_figure(storm.results))
 # %% [markdown]
 # ## The arithmetic
 #
-# With $R$ retries and capacity $C$, the bad state can hold itself up when $\lambda (1 + R) > C$, and the good state exists
-# when $\lambda < C$. In between the service is *vulnerable*: it works, until something pushes it
+# With load *L*, *R* retries and capacity *C*, the bad state can hold itself up when *L* × (1 + *R*) > *C*, and the good
+# state exists when *L* < *C*. In between the service is *vulnerable*: it works, until something pushes it
 # (Bronson et al., "Metastable Failures in Distributed Systems", HotOS 2021).
 
 # %%

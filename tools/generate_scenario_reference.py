@@ -168,12 +168,17 @@ def _declared(hint: Any) -> str:
     for note in annotated(hint):
         notes += note.metadata if isinstance(note, FieldInfo) else [note]
     found = [
-        f"{sign}{getattr(note, attribute):.12g}"
+        f"{sign}{_bound(getattr(note, attribute))}"
         for note in notes
         for kind, (attribute, sign) in signs.items()
         if isinstance(note, kind)
     ]
     return ", ".join(found)
+
+
+def _bound(value: float) -> str:
+    """What a seed must stay below is a power of two, and reads best as one."""
+    return f"2^{value.bit_length() - 1}" if isinstance(value, int) and value > 2**32 else f"{value:.12g}"
 
 
 def _probed(table: type, name: str) -> str:

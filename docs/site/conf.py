@@ -31,7 +31,6 @@ include_patterns = [
 ]
 exclude_patterns = [".*", "build", "dist", "runs"]
 
-myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 4
 myst_fence_as_directive = ["mermaid"]
 nb_execution_mode = "off"
