@@ -1,4 +1,4 @@
-"""Simulators side by side: a retry storm and M/M/1 in ours, in plain SimPy, in ciw and in C++; then size and cores.
+"""Simulators side by side: a retry storm and M/M/1 in ours, in plain SimPy, in ciw and in C++; a cache; size and cores.
 
 Every line is measured in a process of its own. One-core work is measured in seconds of processor time, so that others
 on the machine disturb it less; what several cores do, in seconds by the clock. Simulators in Python play a smaller
@@ -81,6 +81,37 @@ def mm1_scenario(requests: int) -> Scenario:
     )
 
 
+def cache_scenario(requests: int) -> Scenario:
+    """Popular keys, a cache for a tenth of them that is emptied half-way, and a database that bears the rest."""
+    seconds = requests / RATE
+    return Scenario.model_validate(
+        {
+            "title": "A cache",
+            "run": {"duration": seconds, "warmup": 1},
+            "services": {
+                "app": {
+                    "workers": 20_000,
+                    "service_time": {"kind": "fixed", "mean": 0.0},
+                    "calls": [{"target": "db", "cache": {"capacity": 10_000, "ttl": 30, "jitter": 0.1}}],
+                },
+                "db": {"workers": 500, "service_time": {"kind": "exponential", "mean": 0.1}},
+            },
+            "clients": {
+                "web": {
+                    "target": "app",
+                    "arrivals": {"kind": "poisson", "rate": RATE},
+                    "keys": {"kind": "zipf", "count": 100_000},
+                    "policies": [
+                        {"kind": "retry", "max_retries": 2, "backoff": {"kind": "full-jitter"}},
+                        {"kind": "timeout", "seconds": 1.0},
+                    ],
+                }
+            },
+            "faults": [{"kind": "flush", "target": "app", "at": seconds / 2}],
+        }
+    )
+
+
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     """Seconds of processor time, and the answer."""
     began = time.process_time()
@@ -158,6 +189,8 @@ ENTRIES: dict[str, Callable[[], dict[str, float]]] = {
     "M/M/1/world": lambda: in_world(mm1_scenario(FEW)),
     "M/M/1/SimPy": lambda: by_hand(plain_mm1),
     "M/M/1/ciw": lambda: by_hand(ciw_mm1),
+    "cache/kernel": lambda: in_kernel(cache_scenario(REQUESTS)),
+    "cache/world": lambda: in_world(cache_scenario(10 * FEW)),
     "million/kernel": lambda: in_kernel(storm_scenario(Storm(clients=MILLION))),
     "million/C++": lambda: cpp_storm(MILLION),
     "map/2": lambda: sweep(2),
