@@ -1,133 +1,90 @@
-"""The kernel against the SimPy world: the same run where only arrivals are random, else the same distribution."""
+"""The kernel against the SimPy world: the same run with the same random numbers, the same distribution with others."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
+from numba import njit
 from scipy.stats import ks_2samp
 
 from stormlab.errors import BadInput
-from stormlab.scenario.loader import load
+from stormlab.scenario import loader
 from stormlab.scenario.model import Scenario
 from stormlab.scenario.result import Result
+from stormlab.scenario.streams import stream
 from stormlab.sim import fast, run
+from stormlab.sim.fast import records, setup
+from stormlab.sim.fast.chance import uniform
+from tests.sim.fast.small import (
+    EXACT,
+    EXPONENTIAL,
+    FIXED,
+    LIMIT,
+    RANDOM,
+    SLOW_DATABASE,
+    asking,
+    cached,
+    retry,
+    scenario,
+)
 
-LIMIT = {"kind": "timeout", "seconds": 0.5}
-FIXED = {"kind": "fixed", "delay": 0.3}
-
-
-def scenario(
-    *policies: dict[str, Any],
-    arrivals: dict[str, Any] | None = None,
-    service_time: dict[str, Any] | None = None,
-    faults: tuple[dict[str, Any], ...] = (),
-    **service: Any,
-) -> Scenario:
-    trigger = {"kind": "capacity", "target": "kv", "at": 8, "for": 3, "speed": 0.23}
-    return Scenario.model_validate(
-        {
-            "title": "A small storm",
-            "run": {"duration": 25, "warmup": 2},
-            "services": {
-                "kv": {
-                    "workers": 4,
-                    "service_time": service_time or {"kind": "fixed", "mean": 0.1},
-                    "queue": {"limit": 60},
-                    **service,
-                }
-            },
-            "clients": {
-                "web": {
-                    "target": "kv",
-                    "arrivals": arrivals or {"kind": "poisson", "rate": 30},
-                    "policies": policies,
-                }
-            },
-            "faults": faults or (trigger,),
-        }
-    )
+#: Times that are log-normal are drawn in another way, so they are compared in distribution only.
+SAME = EXACT | {name: one for name, one in RANDOM.items() if name != "equal jitter"}
 
 
-def retry(backoff: dict[str, Any], retries: int = 3) -> dict[str, Any]:
-    return {"kind": "retry", "max_retries": retries, "backoff": backoff}
+@njit(cache=True)
+def uniforms(streams: Any, which: int, count: int) -> Any:
+    """So many numbers of one of the kernel's streams; they move on."""
+    return np.array([uniform(streams, which) for _ in range(count)])
 
 
-GATES: dict[str, dict[str, Any]] = {
-    "by success": {"kind": "retry-budget", "deposit": 0.2, "capacity": 5},
-    "by request": {"kind": "retry-budget", "deposit": 0.2, "capacity": 5, "paid_by": "request"},
-    "grpc": {"kind": "grpc-retry-throttle"},
-    "envoy": {"kind": "envoy-retry-budget"},
-    "consecutive": {"kind": "consecutive-breaker", "failures": 3, "open_seconds": 1.0, "probes": 2},
-    "share": {"kind": "circuit-breaker", "window": 20, "minimum": 10, "open_seconds": 1.0, "probes": 4},
-}
+class Shared(Random):
+    """The numbers that the kernel draws from its stream ``which``."""
 
-#: Chance decides nothing but the arrivals, which both worlds share.
-EXACT: dict[str, Scenario] = {
-    "no policies": scenario(),
-    "no retries": scenario(LIMIT),
-    "at once": scenario(retry({"kind": "none"}), LIMIT),
-    "fixed": scenario(retry(FIXED), LIMIT),
-    "exponential": scenario(retry({"kind": "exponential", "base": 0.2, "cap": 1.0}), LIMIT),
-    "deadline": scenario({"kind": "deadline", "seconds": 1.2}, retry(FIXED), LIMIT),
-    "deadline alone": scenario({"kind": "deadline", "seconds": 0.7}),
-    **{name: scenario(retry(FIXED), gate, LIMIT) for name, gate in GATES.items()},
-    "breaker, then budget": scenario(retry(FIXED), GATES["share"], GATES["envoy"], LIMIT),
-    "budget, then breaker": scenario(retry(FIXED), GATES["envoy"], GATES["consecutive"], LIMIT),
-    "deadline and breaker": scenario({"kind": "deadline", "seconds": 0.9}, retry(FIXED), GATES["share"]),
-    "last in first out": scenario(retry(FIXED), LIMIT, queue={"limit": 60, "discipline": "lifo"}),
-    "slowdown": scenario(LIMIT, slowdown={"kind": "power", "strength": 1.0, "exponent": 2.0}),
-    "short queue": scenario(retry(FIXED), LIMIT, queue={"limit": 2}),
-    "pause": scenario(retry(FIXED), LIMIT, faults=({"kind": "pause", "target": "kv", "at": 8.05, "for": 3},)),
-    "errors": scenario(
-        retry(FIXED), LIMIT, faults=({"kind": "error", "target": "kv", "at": 8, "for": 3, "probability": 1.0},)
-    ),
-    "workers": scenario(LIMIT, faults=({"kind": "capacity", "target": "kv", "at": 8, "for": 3, "workers": 1},)),
-    "spike and block": scenario(
-        retry(FIXED),
-        LIMIT,
-        faults=(
-            {"kind": "load-spike", "target": "web", "at": 8, "for": 3, "factor": 3},
-            {"kind": "block", "target": "web", "at": 14, "for": 3},
-            {"kind": "burst", "target": "web", "at": 20, "requests": 1},
-        ),
-    ),
-}
+    def __init__(self, seed: int, which: int) -> None:
+        super().__init__()
+        self._streams, self._which = setup.streams_of(seed), which
+        self._drawn: Iterator[float] = iter(())
 
-CLOSED = {"kind": "closed", "users": 60, "think_time": {"kind": "exponential", "mean": 1.5}}
-EXPONENTIAL = {"kind": "exponential", "mean": 0.1}
-
-#: Chance decides everything.
-RANDOM: dict[str, Scenario] = {
-    "full jitter": scenario(retry({"kind": "full-jitter", "base": 0.3}), LIMIT, service_time=EXPONENTIAL),
-    "equal jitter": scenario(
-        retry({"kind": "equal-jitter", "base": 0.3}), LIMIT, service_time={"kind": "lognormal", "mean": 0.1, "cv": 1.5}
-    ),
-    "decorrelated": scenario(
-        retry({"kind": "decorrelated-jitter", "base": 0.2, "cap": 2.0}),
-        GATES["by success"],
-        LIMIT,
-        service_time={"kind": "uniform", "low": 0.05, "high": 0.15},
-    ),
-    "book": scenario(retry({"kind": "book-jitter", "base": 0.2, "cap": 1.0, "floor": 0.1}), GATES["share"], LIMIT),
-    "closed": scenario(retry({"kind": "full-jitter"}), LIMIT, arrivals=CLOSED, service_time=EXPONENTIAL),
-    "closed, some blocked": scenario(
-        retry({"kind": "full-jitter"}),
-        LIMIT,
-        arrivals=CLOSED,
-        faults=(
-            {"kind": "load-spike", "target": "web", "at": 8, "for": 4, "factor": 2},
-            {"kind": "block", "target": "web", "at": 10, "for": 4, "share": 0.5},
-            {"kind": "error", "target": "kv", "at": 9, "for": 4, "probability": 0.4, "status": 500},
-        ),
-    ),
-}
+    def random(self) -> float:
+        for number in self._drawn:
+            return number
+        self._drawn = iter(uniforms(self._streams.ctypes.data, self._which, 1000).tolist())
+        return self.random()
 
 
-@pytest.mark.parametrize("name", EXACT)
-def test_it_is_the_same_run_where_only_arrivals_are_random(name: str) -> None:
-    slow, quick = run(EXACT[name], seed=3), fast.run(EXACT[name], seed=3)
+def kernel_stream(scenario: Scenario, names: tuple[str, ...]) -> int | None:
+    """The kernel's stream for what the SimPy world calls by these names."""
+    ((name, client),) = scenario.clients.items()
+    front, back = client.target, next((call.target for call in scenario.services[client.target].calls), "")
+    return {
+        ("service", front): records.FRONT,
+        ("service", front, "faults"): records.FRONT_FAULTS,
+        ("service", back): records.BACK,
+        ("service", back, "faults"): records.BACK_FAULTS,
+        ("service", front, "cache", "0"): records.JITTER,
+        ("client", name, "policies"): records.POLICIES,
+        ("client", name, "think"): records.THINK,
+        ("client", name, "edge"): records.EDGE,
+        ("client", name, "keys"): records.KEYS,
+        ("flush",): records.FLUSH,
+    }.get(names)
+
+
+def assert_same(monkeypatch: pytest.MonkeyPatch, scenario: Scenario) -> None:
+    """Let the SimPy world draw the numbers that the kernel draws: they play the same run."""
+
+    def shared(seed: int, *names: str) -> Random:
+        which = kernel_stream(scenario, names)
+        return stream(seed, *names) if which is None else Shared(seed, which)
+
+    monkeypatch.setattr("stormlab.sim.world.stream", shared)
+    monkeypatch.setattr("stormlab.sim.incident.stream", shared)
+    slow, quick = run(scenario, seed=3), fast.run(scenario, seed=3)
     assert slow.series["attempts"].sum() > 600
     for column in slow.series.columns:
         np.testing.assert_allclose(quick.series[column], slow.series[column], rtol=1e-9, err_msg=column)
@@ -136,16 +93,46 @@ def test_it_is_the_same_run_where_only_arrivals_are_random(name: str) -> None:
     assert {call.ending for call in quick.calls} == {call.ending for call in slow.calls}
 
 
+@pytest.mark.parametrize("name", SAME)
+def test_it_is_the_same_run_with_the_same_random_numbers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_same(monkeypatch, SAME[name])
+
+
+#: Scenarios in which several things happen at one moment, whose order no engine promises.
+TIES = ("come-back-together", "slow-under-load")
+
+
+def known_variants() -> list[tuple[str, str]]:
+    """Every scenario of the package that the kernel knows, with its variants."""
+    everything = [(name, variant) for name in loader.catalogue() for variant in ("", *loader.read(name).variants)]
+    return [(name, variant) for name, variant in everything if fast.misfit(loader.load(name, variant=variant)) is None]
+
+
+KNOWN = known_variants()
+
+
+def test_it_knows_scenarios_of_many_kinds() -> None:
+    assert len(KNOWN) > 40
+    assert {"retry-storm", "cache-flush", "look-aside", "gc-death-spiral", "pool-exhaustion"} <= {
+        one for one, _ in KNOWN
+    }
+
+
+@pytest.mark.parametrize(("name", "variant"), [one for one in KNOWN if one[0] not in TIES])
+def test_a_scenario_that_it_knows_is_the_same_run(name: str, variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_same(monkeypatch, loader.load(name, variant=variant))
+
+
 def measures(result: Result) -> dict[str, float]:
     series = result.series
+    waited = [name for name in series.columns if name.endswith((".wasted", ".queue", ".hit_ratio"))]
     return {
+        **{name: np.nanmean(series[name]) for name in waited},
         "attempts": series["attempts"].sum(),
         "succeeded": series["succeeded"].sum(),
         "timeouts": series["failed.timeout"].sum(),
         "overloaded": series["failed.overloaded"].sum(),
         "in the fault": series["succeeded"][8:12].sum(),
-        "wasted": series["service.kv.wasted"].sum(),
-        "queue": series["service.kv.queue"].mean(),
         "p99": series.latency(2, 25, 0.99),
         "mean latency": float(np.concatenate(series.latencies).mean()),
     }
@@ -161,11 +148,8 @@ def test_its_results_are_distributed_alike_over_seeds(name: str) -> None:
 
 def test_a_kernel_with_another_timeout_would_be_told_apart() -> None:
     name = "full jitter"
-    other = RANDOM[name].model_validate(
-        scenario(
-            retry({"kind": "full-jitter", "base": 0.3}), {"kind": "timeout", "seconds": 0.6}, service_time=EXPONENTIAL
-        )
-    )
+    longer = {"kind": "timeout", "seconds": 0.6}
+    other = scenario(retry({"kind": "full-jitter", "base": 0.3}), longer, service_time=EXPONENTIAL)
     slow = [measures(run(RANDOM[name], seed=seed)) for seed in range(100)]
     quick = [measures(fast.run(other, seed=seed)) for seed in range(1000, 1300)]
     assert min(ks_2samp([one[key] for one in slow], [one[key] for one in quick]).pvalue for key in slow[0]) < 0.001
@@ -175,16 +159,32 @@ def test_a_kernel_with_another_timeout_would_be_told_apart() -> None:
     ("name", "reason"),
     [
         ("metastable-retry", "'replicas' of services.server"),
-        ("cache-flush", "one service and one client, not 2 and 1"),
+        ("retries-in-a-chain", "a service and at most one that it calls, not 3 services"),
+        ("noisy-neighbour", "one client, not 2"),
         ("lb-sinkhole", "'replicas' of services.server"),
     ],
 )
 def test_what_it_does_not_know_is_refused_with_the_reason(name: str, reason: str) -> None:
     with pytest.raises(BadInput, match=reason):
-        fast.run(load(name))
+        fast.run(loader.load(name))
 
 
-def test_a_policy_or_an_order_that_it_does_not_know_is_refused() -> None:
-    assert "'bulkhead'" in str(fast.misfit(scenario({"kind": "bulkhead"}, LIMIT)))
-    assert "order" in str(fast.misfit(scenario(LIMIT, retry(FIXED))))
+FAULTS = (SLOW_DATABASE,)
+UNKNOWN = {
+    "'bulkhead'": scenario({"kind": "bulkhead"}, LIMIT),
+    "order": scenario(LIMIT, retry(FIXED)),
+    "'codel'": scenario(queue={"discipline": "codel"}),
+    "one call": asking(faults=FAULTS, calls=[{"target": "db"}, {"target": "db"}]),
+    "one timeout": asking(faults=FAULTS, call={"policies": [retry(FIXED), LIMIT]}),
+    "'fan_out'": asking(faults=FAULTS, call={"fan_out": 2}),
+    "'lasting'": cached(faults=({"kind": "flush", "target": "kv", "at": 8, "for": 3},)),
+}
+
+
+@pytest.mark.parametrize("reason", UNKNOWN)
+def test_what_it_does_not_know_is_named(reason: str) -> None:
+    assert reason in str(fast.misfit(UNKNOWN[reason]))
+
+
+def test_what_it_knows_is_not_refused() -> None:
     assert fast.misfit(scenario(retry(FIXED), LIMIT)) is None

@@ -1,4 +1,4 @@
-"""What a client does: ask, attempt, fail, try again, and be done; and what the service does with an attempt."""
+"""What a client does: ask, attempt, fail, try again, and be done."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from stormlab.sim.fast.cache import draw_key
 from stormlab.sim.fast.calendar import calendar_at, put
 from stormlab.sim.fast.chance import draw, uniform
 from stormlab.sim.fast.gates import (
-    OVERLOADED,
+    PENDING,
     REFUSED,
     breaker_admits,
     breaker_at,
@@ -23,17 +24,14 @@ from stormlab.sim.fast.memory import part, real
 from stormlab.sim.fast.records import (
     ATTEMPTS,
     EDGE,
-    FAULTS,
     OFFERED,
     POLICIES,
-    SERVICE,
     THINK,
     client_at,
-    job_at,
     memory_at,
-    queued_at,
 )
 from stormlab.sim.fast.rings import begin_limit, cross_out, is_full, ring_at
+from stormlab.sim.fast.service import submit
 from stormlab.sim.fast.tally import bin_of, count, note
 
 #: What a client does next.
@@ -61,6 +59,8 @@ def ask(world: Any, client: int, now: float) -> Any:
         world.ending = REFUSED
         return END
     one.attempt = 1
+    if world.key_count > 0:
+        memory_at(world.memories, client).key = draw_key(world)
     if world.deadline < np.inf:
         one.deadline = begin_limit(ring_at(world.deadlines, 0), client, now + world.deadline)
         world.full |= is_full(ring_at(world.deadlines, 0))
@@ -92,22 +92,6 @@ def admits(world: Any, client: int, now: float) -> Any:
 
 
 @part
-def enqueue(world: Any, client: int, now: float) -> None:
-    """The attempt waits for a worker, its client for an answer."""
-    one = client_at(world.clients, client)
-    until = one.intended + world.deadline
-    if now + world.time_limit < until:
-        until = now + world.time_limit
-        one.limit = begin_limit(ring_at(world.limits, 0), client, until)
-        world.full |= is_full(ring_at(world.limits, 0))
-    entry = queued_at(world.queue, world.queue_tail & world.queue_mask)
-    entry.until, entry.client, entry.number = until, client, one.number
-    world.queue_tail += 1
-    if world.queue_tail - world.queue_head > world.queue_mask:
-        world.full = 1
-
-
-@part
 def attempt(world: Any, client: int, now: float) -> Any:
     """Send an attempt, if the gates allow it; answers what the client does at once."""
     one = client_at(world.clients, client)
@@ -116,47 +100,18 @@ def attempt(world: Any, client: int, now: float) -> Any:
         one.attempt -= 1
         return END
     count(world, ATTEMPTS, bin_of(world, now))
-    world.arrived += 1
-    if world.error > 0.0 and (world.error >= 1.0 or uniform(world.streams, FAULTS) < world.error):
-        world.ending = world.error_ending
+    until = one.intended + world.deadline
+    limited = now + world.time_limit < until
+    if limited:
+        until = now + world.time_limit
+    key = memory_at(world.memories, client).key if world.key_count > 0 else 0
+    world.ending = submit(world, world.front, client, one.number, key, until, now)
+    if world.ending != PENDING:
         return FAIL
-    waiting = world.queue_tail - world.queue_head
-    if waiting >= world.queue_limit and (world.busy >= world.workers or world.frozen != 0):
-        world.rejected += 1
-        world.ending = OVERLOADED
-        return FAIL
-    enqueue(world, client, now)
+    if limited:
+        one.limit = begin_limit(ring_at(world.limits, 0), client, until)
+        world.full |= is_full(ring_at(world.limits, 0))
     return NOTHING
-
-
-@part
-def service_seconds(world: Any) -> Any:
-    """How long a request takes that is one of ``busy``."""
-    seconds = draw(world.streams, SERVICE, world.service_kind, world.service_first, world.service_second)
-    if world.slowdown_kind == 1:
-        seconds *= np.exp(world.slowdown_strength * world.busy / world.workers)
-    elif world.slowdown_kind == 2:
-        seconds *= 1 + world.slowdown_strength * (world.busy / world.workers) ** world.slowdown_exponent
-    return seconds / world.speed
-
-
-@part
-def begin_work(world: Any, now: float) -> None:
-    """An idle worker takes the first or the last of the queue."""
-    if world.lifo != 0:
-        world.queue_tail -= 1
-        place = world.queue_tail
-    else:
-        place = world.queue_head
-        world.queue_head += 1
-    entry = queued_at(world.queue, place & world.queue_mask)
-    work = world.idle
-    job = job_at(world.jobs, work)
-    world.idle = job.following
-    world.busy += 1
-    job.until, job.client, job.number = entry.until, entry.client, entry.number
-    seconds = service_seconds(world)
-    put(calendar_at(world.works, 0), work, now + seconds)
 
 
 @part
@@ -214,13 +169,19 @@ def next_wait(world: Any, attempt: int, memory: Any) -> Any:
 
 
 @part
+def forget_limit(world: Any, one: Any) -> None:
+    """The attempt of a client ended before its time was up."""
+    if one.limit >= 0:
+        cross_out(ring_at(world.limits, 0), one.limit)
+        one.limit = -1
+
+
+@part
 def finish(world: Any, client: int, now: float) -> Any:
     """A request ended; its user thinks, or its client is free."""
     one = client_at(world.clients, client)
     note(world, one.intended, now, world.ending, one.attempt)
-    if one.limit >= 0:
-        cross_out(ring_at(world.limits, 0), one.limit)
-        one.limit = -1
+    forget_limit(world, one)
     if one.deadline >= 0:
         cross_out(ring_at(world.deadlines, 0), one.deadline)
         one.deadline = -1

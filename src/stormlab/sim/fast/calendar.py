@@ -25,10 +25,11 @@ NEAR = record(f8="time", i4="item")
 near_at = pointer(NEAR)
 
 #: ``slice`` is the current one, of ``per_second``; what is in it lies from ``first`` to ``last`` in ``order``, sorted,
-#: and in the ``heap`` of ``near`` entries; ``all`` counts everything. Times are late by ``offset``. The rest are
-#: addresses.
+#: and in the ``heap`` of ``near`` entries; ``all`` counts everything, of which there is ``room`` for so many. Times are
+#: late by ``offset``. The rest are addresses.
 CALENDAR = record(
-    f8="per_second offset", i8="mask slice first last near all free buckets links entries order scratch tallies heap"
+    f8="per_second offset",
+    i8="mask slice first last near all room free buckets links entries order scratch tallies heap",
 )
 
 #: The last chunk of a bucket, -1 when there is none, and how many entries fit into it yet.

@@ -10,20 +10,22 @@ from typing import Any
 import numpy as np
 
 from stormlab.sim.fast.attempts import ATTEMPT, END, FAIL, NOTHING, think
+from stormlab.sim.fast.cache import flush
 from stormlab.sim.fast.calendar import calendar_at, take, upcoming
+from stormlab.sim.fast.dependency import answer, look_up
 from stormlab.sim.fast.gates import (
     OK,
     REFUSED,
     TIMEOUT,
     breaker_at,
     breaker_ignores,
-    breaker_settles,
     budget_at,
     budget_settles,
 )
 from stormlab.sim.fast.memory import part, prefetch, real
 from stormlab.sim.fast.records import client_at, job_at, memory_at, regime_at, stretch_at
 from stormlab.sim.fast.rings import end_limit, ring_at
+from stormlab.sim.fast.service import change_conditions
 
 
 @part
@@ -58,30 +60,16 @@ def on_wake(world: Any, now: float) -> Any:
 
 @part
 def on_completion(world: Any, now: float) -> Any:
-    """A worker is done; its caller may have left."""
-    works = calendar_at(world.works, 0)
+    """A worker of the service that clients ask has finished its own part."""
+    front = world.front
+    works = calendar_at(front.works, 0)
     work = take(works)
     later = upcoming(works)
     if later >= 0:
-        prefetch(client_at(world.clients, job_at(world.jobs, later).client))
-    job = job_at(world.jobs, work)
-    client = job.client
-    one = client_at(world.clients, client)
-    job.following = world.idle
-    world.idle = work
-    world.busy -= 1
-    world.completions += 1
-    if now > job.until:
-        world.wasted += 1
-    if job.number != one.number:
-        return client, NOTHING
-    if breaker_at(world.breaker, 0).kind > 0:
-        memory = memory_at(world.memories, client)
-        breaker_settles(breaker_at(world.breaker, 0), now, memory.period, memory.started, 0)
-    if budget_at(world.budget, 0).kind > 0:
-        budget_settles(budget_at(world.budget, 0), one.attempt, OK)
-    world.ending = OK
-    return client, END
+        prefetch(client_at(world.clients, job_at(front.jobs, later).caller))
+    if world.asks != 0:
+        return look_up(world, work, now)
+    return answer(world, work, OK, now)
 
 
 @part
@@ -145,10 +133,10 @@ def change(world: Any, now: float) -> None:
     world.row += 1
     row = regime_at(world.regimes, world.row)
     world.regime_due = regime_at(world.regimes, world.row + 1).at
-    world.workers, world.speed, world.queue_limit = row.workers, row.speed, row.queue
-    world.error, world.error_ending, world.blocked = row.error, row.error_ending, row.blocked
-    if row.frozen != 0 and world.frozen == 0:
-        world.frozen_since = now
-    elif row.frozen == 0 and world.frozen != 0:
-        calendar_at(world.works, 0).offset += now - world.frozen_since
-    world.frozen = row.frozen
+    world.blocked = row.blocked
+    change_conditions(world.front, world.row, now)
+    if world.asks != 0:
+        change_conditions(world.back, world.row, now)
+    if row.flush > 0.0:
+        flush(world, row.flush)
+    world.cache.invalid = row.invalid

@@ -19,9 +19,29 @@ from stormlab.policies import (
 )
 from stormlab.policies.backoff import BookJitter, Decorrelated, EqualJitter, Exponential, Fixed, FullJitter, NoBackoff
 from stormlab.scenario import distributions
-from stormlab.scenario.disturbances import Block, Burst, Capacity, LoadSpike, Pause, RequestErrors
-from stormlab.scenario.model import Client, Closed, Paced, Poisson, Queue, RunSettings, Scenario, Service, Trace
-from stormlab.scenario.parts import ExponentialSlowdown, PowerSlowdown
+from stormlab.scenario.disturbances import (
+    Block,
+    Burst,
+    Capacity,
+    Flush,
+    Invalidate,
+    LoadSpike,
+    Pause,
+    RequestErrors,
+)
+from stormlab.scenario.model import (
+    Client,
+    Closed,
+    Dependency,
+    Paced,
+    Poisson,
+    Queue,
+    RunSettings,
+    Scenario,
+    Service,
+    Trace,
+)
+from stormlab.scenario.parts import Cache, ExponentialSlowdown, PowerSlowdown, UniformKeys, ZipfKeys
 
 #: The fields that are understood, by the type they belong to. Any other field must have its default.
 KNOWN: dict[type[BaseModel], frozenset[str]] = {
@@ -29,9 +49,13 @@ KNOWN: dict[type[BaseModel], frozenset[str]] = {
         {"name", "variant", "title", "description", "run", "services", "clients", "faults", "interventions", "expect"}
     ),
     RunSettings: frozenset(["duration", "warmup", "seed", "recover_within", "live_speed"]),
-    Service: frozenset(["url", "workers", "service_time", "slowdown", "queue"]),
+    Service: frozenset(["url", "workers", "service_time", "slowdown", "queue", "calls"]),
+    Dependency: frozenset(["target", "policies", "cache"]),
+    Cache: frozenset(["capacity", "ttl", "jitter", "coalesce", "on_error"]),
     Queue: frozenset({"limit", "discipline"}),
-    Client: frozenset(["target", "arrivals", "policies", "shape"]),
+    Client: frozenset(["target", "arrivals", "policies", "shape", "keys"]),
+    UniformKeys: frozenset(["kind", "count"]),
+    ZipfKeys: frozenset(["kind", "count", "exponent"]),
     Poisson: frozenset({"kind", "rate"}),
     Paced: frozenset({"kind", "rate"}),
     Trace: frozenset({"kind", "times"}),
@@ -43,6 +67,8 @@ KNOWN: dict[type[BaseModel], frozenset[str]] = {
     Capacity: frozenset(["kind", "name", "at", "lasting", "target", "speed", "workers"]),
     RequestErrors: frozenset(["kind", "name", "at", "lasting", "target", "probability", "status"]),
     Pause: frozenset(["kind", "name", "at", "lasting", "target"]),
+    Flush: frozenset(["kind", "name", "at", "target", "share"]),
+    Invalidate: frozenset(["kind", "name", "at", "lasting", "target"]),
     Block: frozenset(["kind", "name", "at", "lasting", "target", "share"]),
 }
 
@@ -58,6 +84,7 @@ PLACES: dict[type[Any], int] = {
     Timeout: 4,
 }
 
+DISCIPLINES = ("fifo", "lifo")
 BACKOFFS = (NoBackoff, Fixed, Exponential, FullJitter, EqualJitter, Decorrelated, BookJitter)
 TIMES = (distributions.Fixed, distributions.Exponential, distributions.LogNormal, distributions.Uniform)
 
@@ -68,25 +95,49 @@ def misfit(scenario: Scenario) -> str | None:
 
 
 def _objections(scenario: Scenario) -> Iterator[str]:
-    if len(scenario.services) != 1 or len(scenario.clients) != 1:
-        yield f"it plays one service and one client, not {len(scenario.services)} and {len(scenario.clients)}"
+    if len(scenario.clients) != 1:
+        yield f"it plays one client, not {len(scenario.clients)}"
         return
-    ((name, service),) = scenario.services.items()
-    ((client_name, client),) = scenario.clients.items()
+    ((name, client),) = scenario.clients.items()
+    yield from _arrangement(scenario, client.target)
     yield from _unknown("the scenario", scenario)
     yield from _unknown("run", scenario.run)
-    yield from _unknown(f"services.{name}", service)
-    yield from _unknown(f"services.{name}.queue", service.queue)
-    if service.slowdown is not None:
-        yield from _unknown(f"services.{name}.slowdown", service.slowdown)
-    yield from _time(f"services.{name}.service_time", service.service_time)
-    yield from _unknown(f"clients.{client_name}", client)
-    yield from _unknown(f"clients.{client_name}.arrivals", client.arrivals)
+    for service_name, service in scenario.services.items():
+        yield from _service(f"services.{service_name}", service)
+    yield from _unknown(f"clients.{name}", client)
+    yield from _unknown(f"clients.{name}.arrivals", client.arrivals)
+    if client.keys is not None:
+        yield from _unknown(f"clients.{name}.keys", client.keys)
     if isinstance(client.arrivals, Closed):
-        yield from _time(f"clients.{client_name}.arrivals.think_time", client.arrivals.think_time)
-    yield from _policies(f"clients.{client_name}.policies", client.policies)
+        yield from _time(f"clients.{name}.arrivals.think_time", client.arrivals.think_time)
+    yield from _policies(f"clients.{name}.policies", client.policies)
     for disturbance in (*scenario.faults, *scenario.interventions):
         yield from _unknown(f"the disturbance {disturbance.label!r}", disturbance)
+
+
+def _arrangement(scenario: Scenario, front: str) -> Iterator[str]:
+    """One service, or one that asks another one."""
+    calls = scenario.services[front].calls
+    if len(calls) > 1:
+        yield f"it knows one call of a service, not {len(calls)} (services.{front}.calls)"
+    if set(scenario.services) != {front, *(call.target for call in calls)}:
+        yield f"it plays a service and at most one that it calls, not {len(scenario.services)} services"
+
+
+def _service(place: str, service: Service) -> Iterator[str]:
+    yield from _unknown(place, service)
+    yield from _unknown(f"{place}.queue", service.queue)
+    if service.queue.discipline not in DISCIPLINES:
+        yield f"it knows no {service.queue.discipline!r} ({place}.queue.discipline)"
+    if service.slowdown is not None:
+        yield from _unknown(f"{place}.slowdown", service.slowdown)
+    yield from _time(f"{place}.service_time", service.service_time)
+    for call in service.calls:
+        yield from _unknown(f"{place}.calls", call)
+        if call.cache is not None:
+            yield from _unknown(f"{place}.calls.cache", call.cache)
+        if [type(policy) for policy in call.policies] not in ([], [Timeout]):
+            yield f"it knows no policies of a call but one timeout ({place}.calls.policies)"
 
 
 def _unknown(place: str, value: BaseModel) -> Iterator[str]:

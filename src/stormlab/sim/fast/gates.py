@@ -8,8 +8,8 @@ import numpy as np
 
 from stormlab.sim.fast.memory import part, pointer, record, whole
 
-#: How an attempt ends; the first five are the columns of failures.
-ERROR, OVERLOADED, TIMEOUT, REFUSED, INVALID, OK = range(6)
+#: How an attempt ends; the first five are the columns of failures. One is ``PENDING`` as long as it has not.
+ERROR, OVERLOADED, TIMEOUT, REFUSED, INVALID, OK, PENDING = range(7)
 
 CLOSED, OPEN, HALF_OPEN = range(3)
 ROUNDING = 1e-9

@@ -1,4 +1,5 @@
-"""The compiled event loop: one fleet of clients, with policies, against one service with workers and a bounded queue.
+"""The compiled event loop: one fleet of clients, with policies, against a service with workers and a bounded queue, and
+what that asks another one for, past a cache.
 
 What happens next is found without one big event queue, because most waits have structure. Limits of a constant length
 run out in the order in which they began, so they are rings; so is the queue of the service. Completions, backoffs and
@@ -15,8 +16,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from stormlab.sim.fast.attempts import ATTEMPT, FAIL, NOTHING, ask, attempt, begin_work, fail, finish
+from stormlab.sim.fast.attempts import ATTEMPT, FAIL, NOTHING, ask, attempt, fail, finish
 from stormlab.sim.fast.calendar import calendar_at, next_due
+from stormlab.sim.fast.dependency import on_answer, on_hearing, on_lapse
 from stormlab.sim.fast.events import (
     change,
     on_arrival,
@@ -29,18 +31,19 @@ from stormlab.sim.fast.events import (
 from stormlab.sim.fast.memory import part
 from stormlab.sim.fast.records import client_at
 from stormlab.sim.fast.rings import ring_at
+from stormlab.sim.fast.service import fill
 from stormlab.sim.fast.tally import sample
 
 #: What happens next, in the order of precedence at one moment.
-_REGIME, _SAMPLE, _DEADLINE, _COMPLETION, _LIMIT, _WAKE, _ARRIVAL, _RECRUIT = range(8)
+_HEAR, _REGIME, _SAMPLE, _DEADLINE, _COMPLETION, _LIMIT, _WAKE, _ANSWER, _LAPSE, _ARRIVAL, _RECRUIT = range(11)
 
 
 @part
 def soonest(world: Any) -> Any:
     """When something happens next, and what; most of the time it is one of three, which are compared first."""
     now, kind = np.inf, _COMPLETION
-    if world.frozen == 0:
-        now = next_due(calendar_at(world.works, 0))
+    if world.front.frozen == 0:
+        now = next_due(calendar_at(world.front.works, 0))
     limit, wake = ring_at(world.limits, 0).due, next_due(calendar_at(world.waits, 0))
     if limit < now:
         now, kind = limit, _LIMIT
@@ -48,9 +51,17 @@ def soonest(world: Any) -> Any:
         now, kind = wake, _WAKE
     deadline = ring_at(world.deadlines, 0).due
     rest = min(world.regime_due, world.sample_due, deadline, world.arrival_due, world.recruit_due)
+    if world.asks != 0:
+        rest = min(rest, world.hear_due, answer_due(world), next_due(calendar_at(world.lapses, 0)))
     if rest <= now:
         now, kind = soonest_of_all(world, now, kind)
     return now, kind
+
+
+@part
+def answer_due(world: Any) -> Any:
+    """When a worker of the service that is asked by the other one is done next."""
+    return next_due(calendar_at(world.back.works, 0)) if world.back.frozen == 0 else np.inf
 
 
 @part
@@ -63,10 +74,17 @@ def soonest_of_all(world: Any, now: float, kind: int) -> Any:
         early, what = ring_at(world.deadlines, 0).due, _DEADLINE
     if early <= now:
         now, kind = early, what
+    if world.asks != 0:
+        if answer_due(world) < now:
+            now, kind = answer_due(world), _ANSWER
+        if next_due(calendar_at(world.lapses, 0)) < now:
+            now, kind = next_due(calendar_at(world.lapses, 0)), _LAPSE
     if world.arrival_due < now:
         now, kind = world.arrival_due, _ARRIVAL
     if world.recruit_due < now:
         now, kind = world.recruit_due, _RECRUIT
+    if world.hear_due <= now:
+        now, kind = world.hear_due, _HEAR
     return now, kind
 
 
@@ -84,6 +102,12 @@ def happen(world: Any, kind: int, now: float) -> Any:
         client, action = on_arrival(world), ATTEMPT
     elif kind == _DEADLINE:
         client, action = on_deadline(world)
+    elif kind == _ANSWER:
+        client, action = on_answer(world, now)
+    elif kind == _LAPSE:
+        client, action = on_lapse(world, now)
+    elif kind == _HEAR:
+        client, action = on_hearing(world, now)
     elif kind == _SAMPLE:
         sample(world)
     elif kind == _RECRUIT:
@@ -117,8 +141,8 @@ def _compiled(fingerprint: int) -> Any:
                     action = fail(world, client, now)
                 else:
                     action = finish(world, client, now)
-            while world.queue_tail > world.queue_head and world.busy < world.workers and world.frozen == 0:
-                begin_work(world, now)
+            fill(world, world.front, now)
+            fill(world, world.back, now)
 
     return play
 

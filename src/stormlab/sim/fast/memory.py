@@ -24,9 +24,12 @@ def part(function: Part) -> Part:
     return cast(Part, compiled(function))
 
 
-def record(**fields: str) -> Any:
-    """A dtype of the fields whose names are given by their type, ``record(f8="time", i4="item")``."""
-    return np.dtype([(name, kind) for kind, names in fields.items() for name in names.split()], align=True)
+def record(*inner: tuple[str, Any], **fields: str) -> Any:
+    """A dtype of the fields whose names are given by their type, ``record(f8="time", i4="item")``, then of ``inner``
+    records, each a name and a dtype.
+    """
+    own = [(name, kind) for kind, names in fields.items() for name in names.split()]
+    return np.dtype([*own, *inner], align=True)
 
 
 def pointer(dtype: Any) -> Any:

@@ -30,11 +30,16 @@ class World:
         """What the record holds under that name."""
         return self.record[name][0]
 
-    def place(self, **arrays: Any) -> None:
-        """Give the record the addresses of arrays, which are kept."""
+    def describe(self, part: str, **numbers: Any) -> None:
+        """Give a part of the record its numbers."""
+        for name, number in numbers.items():
+            self.record[part][name] = number
+
+    def place(self, part: str = "", **arrays: Any) -> None:
+        """Give the record, or a part of it, the addresses of arrays, which are kept under the name ``part.name``."""
         for name, array in arrays.items():
-            self.arrays[name] = array
-            self.record[name] = array.ctypes.data
+            self.arrays[f"{part}.{name}" if part else name] = array
+            (self.record[part] if part else self.record)[name] = array.ctypes.data
 
     def place_calendar(self, name: str, count: int, per_second: float) -> None:
         """An empty calendar for ``count`` entries."""
@@ -53,8 +58,9 @@ class World:
         self.arrays |= {f"{name}.{part}": room for part, room in rooms.items()}
         addresses = {part: room.ctypes.data for part, room in rooms.items()}
         slice_ = -1 if per_second else 0
-        empty = one(calendar.CALENDAR, per_second=per_second, mask=BUCKETS - 1, slice=slice_, **addresses)
-        self.place(**{name: empty})
+        numbers = {"per_second": per_second, "mask": BUCKETS - 1, "slice": slice_, "room": count}
+        part, _, last = name.rpartition(".")
+        self.place(part, **{last: one(calendar.CALENDAR, **numbers, **addresses)})
 
     def _enlarge_calendar(self, name: str, count: int) -> None:
         """Room for ``count`` entries."""
@@ -62,7 +68,7 @@ class World:
         chunks = len(self.arrays[f"{name}.links"])
         more = -(-count // calendar.CHUNK)
         links = np.append(self.arrays[f"{name}.links"], np.arange(chunks + 1, chunks + more + 1)).astype(np.int32)
-        links[-1], record["free"] = record["free"][0], chunks
+        links[-1], record["free"], record["room"] = record["free"][0], chunks, count
         rooms = {"links": links, "entries": _longer(self.arrays[f"{name}.entries"], len(links) * calendar.CHUNK)}
         rooms |= {part: _longer(self.arrays[f"{name}.{part}"], count) for part in ("order", "scratch", "heap")}
         for part, room in rooms.items():
@@ -83,10 +89,13 @@ class World:
                 room = _unfolded(self.arrays[f"{name}.room"], ring["head"], ring["tail"])
                 self.arrays[f"{name}.room"] = room
                 ring["mask"], ring["address"] = len(room) - 1, room.ctypes.data
-        head, tail, mask = (self.number(f"queue_{name}") for name in ("head", "tail", "mask"))
-        if tail - head > mask:
-            self.place(queue=_unfolded(self.arrays["queue"], head, tail))
-            self.record["queue_mask"] = 2 * mask + 1
+        for name in ("front", "back"):
+            service = self.record[name][0]
+            if service["tail"] - service["head"] > service["mask"]:
+                self.place(name, queue=_unfolded(self.arrays[f"{name}.queue"], service["head"], service["tail"]))
+                service["mask"] = 2 * service["mask"] + 1
+        if self.number("asks") and self.arrays["lapses"]["all"] == self.arrays["lapses"]["room"]:
+            self._enlarge_calendar("lapses", 2 * int(self.arrays["lapses"]["room"][0]))
         if not self.number("users") and self.number("free") < 0:
             self._invite()
         self.record["full"] = 0

@@ -6,18 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from stormlab.outcome import OVERLOAD_STATUSES
 from stormlab.policies import CircuitBreaker, EnvoyBudget, GrpcBudget, RetryBudget
 from stormlab.scenario import distributions
 from stormlab.scenario.arrivals import arrival_times
-from stormlab.scenario.demand import load_factors, spikes
-from stormlab.scenario.disturbances import Block, Capacity, Disturbance, Pause, RequestErrors
-from stormlab.scenario.model import Client, Closed, Scenario, Service
-from stormlab.scenario.parts import ExponentialSlowdown
+from stormlab.scenario.model import Client, Closed, Dependency, Scenario, Service
+from stormlab.scenario.parts import Cache, ExponentialSlowdown, Keys, ZipfKeys
 from stormlab.scenario.recorder import SAMPLE, Recorder
 from stormlab.scenario.streams import generator
 from stormlab.sim.fast import chance, gates, records
 from stormlab.sim.fast.calendar import FEW
+from stormlab.sim.fast.regimes import conditions_of, regimes_of, stretches_of
 from stormlab.sim.fast.room import BUCKETS, ROOM, World, chained, clients_with_nothing_to_do, one
 
 #: Latencies that are kept of one run: all of the first two million, then every second, and so on.
@@ -26,36 +24,44 @@ LATENCIES = 1 << 21
 #: As many entries a slice should hold at least.
 CROWD = 64
 
+#: The streams of the two services: those of their times and of their faults.
+_STREAMS_OF = {"front": (records.FRONT, records.FRONT_FAULTS), "back": (records.BACK, records.BACK_FAULTS)}
+
 _KINDS = ("none", "fixed", "exponential", "full-jitter", "equal-jitter", "decorrelated-jitter", "book-jitter")
-_STREAMS = ("service", "policies", "think", "faults", "edge")
+_STREAMS = (
+    "service",
+    "policies",
+    "think",
+    "faults",
+    "edge",
+    "dependency",
+    "dependency faults",
+    "keys",
+    "jitter",
+    "flush",
+)
 
 
 def world_of(scenario: Scenario, seed: int) -> World:
     """Everything at time 0."""
-    (service,), ((name, client),) = scenario.services.values(), scenario.clients.items()
+    ((name, client),) = scenario.clients.items()
     arrivals = np.ascontiguousarray(arrival_times(scenario, name, seed), dtype=np.float64)
-    stretches, regimes = _stretches(scenario, name, client), regimes_of(scenario, service)
-    plant = _plant(scenario, service, client, stretches)
-    workers = int(regimes["workers"].max())
+    stretches, regimes = stretches_of(scenario, name, client), regimes_of(scenario)
+    plant = _plant(scenario, client, stretches)
     bins = int(np.ceil(scenario.run.duration))
     world = World(**plant, **_start(regimes, arrivals, bins, users=plant["users"]))
-    jobs = np.zeros(workers, records.JOB)
-    jobs["client"], jobs["following"] = -1, chained(workers)
     clients = clients_with_nothing_to_do(plant["users"] or ROOM)
     world.place(
         regimes=regimes,
         stretches=stretches,
         ceilings=_ceilings(client),
         arrivals=arrivals,
-        streams=_streams(seed, plant),
+        streams=streams_of(seed),
         clients=clients,
         memories=np.zeros(len(clients), records.MEMORY),
-        queue=np.zeros(ROOM, records.QUEUED),
-        jobs=jobs,
         breaker=_breaker(world, client),
         budget=_budget(client),
         counts=np.zeros((records.ROWS, bins + Recorder.DRAIN), np.int64),
-        samples=np.zeros(bins, records.SAMPLE),
         latencies=np.empty(LATENCIES),
         latency_bins=np.empty(LATENCIES, np.int32),
         calls=np.empty(2 * SAMPLE, records.CALL),
@@ -63,17 +69,78 @@ def world_of(scenario: Scenario, seed: int) -> World:
     world.place_ring("limits")
     world.place_ring("deadlines")
     world.place_calendar("waits", len(clients), _wait_slices(scenario, client, len(arrivals)))
-    world.place_calendar("works", workers, _work_slices(service, workers))
+    if isinstance(client.arrivals, Closed):
+        _draw_ahead(world, records.THINK, client.arrivals.think_time)
+    _place_service(world, "front", scenario, client.target, bins)
+    call = _call(scenario, client)
+    if call is not None:
+        _place_service(world, "back", scenario, call.target, bins)
+        world.place_calendar("lapses", ROOM, 0.0)
+        if call.cache is not None and client.keys is not None:
+            _place_cache(world, call.cache, client.keys, bins)
     return world
 
 
-def _streams(seed: int, plant: dict[str, Any]) -> Any:
+def _place_service(world: World, part: str, scenario: Scenario, name: str, bins: int) -> None:
+    """A service with nothing to do."""
+    service, slowdown = scenario.services[name], scenario.services[name].slowdown
+    conditions = conditions_of(scenario, name)
+    workers = int(conditions["workers"].max())
+    jobs = np.zeros(workers, records.JOB)
+    jobs["caller"], jobs["following"] = -1, chained(workers)
+    stream, faults = _STREAMS_OF[part]
+    world.describe(
+        part,
+        **_time("time", service.service_time),
+        slowdown_kind=0 if slowdown is None else 1 if isinstance(slowdown, ExponentialSlowdown) else 2,
+        slowdown_strength=getattr(slowdown, "strength", 0.0),
+        slowdown_exponent=getattr(slowdown, "exponent", 1.0),
+        lifo=service.queue.discipline == "lifo",
+        stream=stream,
+        faults=faults,
+        mask=ROOM - 1,
+    )
+    world.place(
+        part,
+        conditions=conditions,
+        jobs=jobs,
+        queue=np.zeros(ROOM, records.QUEUED),
+        samples=np.zeros(bins, records.SAMPLE),
+    )
+    world.place_calendar(f"{part}.works", workers, _work_slices(service, workers))
+    _draw_ahead(world, stream, service.service_time)
+
+
+def _place_cache(world: World, cache: Cache, asked: Keys, bins: int) -> None:
+    """An empty cache for the keys that are asked for."""
+    keys = np.zeros(asked.count, records.KEY)
+    keys["newer"] = keys["older"] = keys["first"] = keys["last"] = -1
+    world.record["key_count"] = len(keys)
+    world.describe(
+        "cache",
+        capacity=cache.capacity,
+        ttl=np.inf if cache.ttl is None else cache.ttl,
+        jitter=cache.jitter,
+        coalesce=cache.coalesce,
+        delete=cache.on_error == "delete",
+        newest=-1,
+        oldest=-1,
+    )
+    world.place("cache", keys=keys, samples=np.zeros(bins, records.LOOKUPS))
+    if isinstance(asked, ZipfKeys):
+        world.place(key_sums=np.cumsum(np.arange(1.0, asked.count + 1) ** -asked.exponent))
+
+
+def streams_of(seed: int) -> Any:
+    """Every stream at its beginning."""
     streams = np.zeros(len(_STREAMS), chance.STREAM)
     streams["state"] = [generator(seed, "fast", one).integers(2**64, dtype=np.uint64) for one in _STREAMS]
-    for which, kind in ((records.SERVICE, "service_kind"), (records.THINK, "think_kind")):
-        if plant.get(kind) == chance.EXPONENTIAL:
-            chance.draw_ahead(streams.ctypes.data, which)
     return streams
+
+
+def _draw_ahead(world: World, stream: int, distribution: Any) -> None:
+    if isinstance(distribution, distributions.Exponential):
+        chance.draw_ahead(world.arrays["streams"].ctypes.data, stream)
 
 
 def _start(regimes: Any, arrivals: Any, bins: int, *, users: int) -> dict[str, Any]:
@@ -87,31 +154,35 @@ def _start(regimes: Any, arrivals: Any, bins: int, *, users: int) -> dict[str, A
         "sample_due": 1.0 if bins else np.inf,
         "arrival_due": arrivals[0] if len(arrivals) else np.inf,
         "recruit_due": 0.0 if users else np.inf,
+        "hear_due": np.inf,
         "row": -1,
-        "queue_mask": ROOM - 1,
         "free": -1 if users else 0,
+        "hearers": -1,
         "keep_every": 1,
         "call_every": max(1, int(len(arrivals) / SAMPLE)),
     }
 
 
-def _policy(client: Client, *kinds: str) -> Any:
-    return next((policy for policy in client.policies if policy.kind in kinds), None)
+def _call(scenario: Scenario, client: Client) -> Dependency | None:
+    """What the service that ``client`` asks asks another one for."""
+    return next(iter(scenario.services[client.target].calls), None)
 
 
-def _plant(scenario: Scenario, service: Service, client: Client, stretches: Any) -> dict[str, Any]:
+def _policy(of: Client | Dependency, *kinds: str) -> Any:
+    return next((policy for policy in of.policies if policy.kind in kinds), None)
+
+
+def _plant(scenario: Scenario, client: Client, stretches: Any) -> dict[str, Any]:
+    call = _call(scenario, client)
     retry, limit, deadline = (_policy(client, kind) for kind in ("retry", "timeout", "deadline"))
+    call_limit = _policy(call, "timeout") if call else None
     closed = client.arrivals if isinstance(client.arrivals, Closed) else None
-    slowdown: Any = service.slowdown
     gates_in_order = [policy.kind for policy in client.policies if "breaker" in policy.kind or "retry-" in policy.kind]
     return dict(
-        **_time("service", service.service_time),
         **(_time("think", closed.think_time) if closed else {}),
         **(_backoff(retry.backoff) if retry else {}),
-        slowdown_kind=0 if slowdown is None else 1 if isinstance(slowdown, ExponentialSlowdown) else 2,
-        slowdown_strength=slowdown.strength if slowdown else 0.0,
-        slowdown_exponent=getattr(slowdown, "exponent", 1.0),
-        lifo=service.queue.discipline == "lifo",
+        asks=call is not None,
+        call_limit=call_limit.seconds if call_limit else np.inf,
         time_limit=limit.seconds if limit else np.inf,
         deadline=deadline.seconds if deadline else np.inf,
         retries=retry.max_retries if retry else 0,
@@ -185,58 +256,6 @@ def _budget(client: Client) -> Any:
     return one(gates.BUDGET, kind=kind, deposit=deposit, capacity=capacity, tokens=capacity)
 
 
-def _edges(scenario: Scenario) -> list[float]:
-    everything = (*scenario.faults, *scenario.interventions)
-    ends = {one.until for one in everything if one.until < np.inf}
-    return sorted({0.0} | {one.at for one in everything} | ends)
-
-
-def _active(scenario: Scenario, at: float) -> list[Disturbance]:
-    return [one for one in (*scenario.faults, *scenario.interventions) if one.at <= at < one.until]
-
-
-def regimes_of(scenario: Scenario, service: Service) -> Any:
-    """One row for each stretch between the beginnings and the ends of disturbances."""
-    edges = _edges(scenario)
-    regimes = np.zeros(len(edges) + 1, records.REGIME)
-    regimes["at"] = [*edges, np.inf]
-    regimes["queue"] = service.queue.limit
-    for row, at in zip(regimes, edges, strict=False):
-        _fill(row, service, _active(scenario, at))
-    return regimes
-
-
-def _fill(row: Any, service: Service, active: list[Disturbance]) -> None:
-    workers, speed, ending, survives = service.workers, 1.0, gates.ERROR, 1.0
-    for disturbance in active:
-        if isinstance(disturbance, Capacity):
-            workers = disturbance.workers or workers
-            speed *= disturbance.speed or 1.0
-        elif isinstance(disturbance, RequestErrors):
-            ending = gates.OVERLOADED if disturbance.status in OVERLOAD_STATUSES else gates.ERROR
-            survives *= 1 - disturbance.probability
-    row["workers"], row["speed"], row["error"], row["error_ending"] = workers, speed, 1 - survives, ending
-    row["blocked"] = max((one.share for one in active if isinstance(one, Block)), default=0.0)
-    row["frozen"] = any(isinstance(one, Pause) for one in active)
-
-
-def _stretches(scenario: Scenario, name: str, client: Client) -> Any:
-    """The number of users between the points where its slope changes."""
-    stretches = np.zeros(2, records.STRETCH)
-    stretches["at"] = 0.0, np.inf
-    if not isinstance(client.arrivals, Closed):
-        return stretches
-    jumps = {edge for spike in spikes(scenario, name) for edge in (spike.at, spike.until) if edge < np.inf}
-    at = np.array(sorted({0.0} | {round(moment, 6) for moment, _ in client.shape} | jumps))
-    last = np.nextafter(np.append(at[1:], at[-1] + 1.0), 0.0)
-    stretches = np.zeros(len(at) + 1, records.STRETCH)
-    stretches["at"] = [*at, np.inf]
-    stretches["start"][:-1] = client.arrivals.users * load_factors(scenario, name, at)
-    stretches["end"][:-1] = client.arrivals.users * load_factors(scenario, name, np.maximum(last, at))
-    stretches[-1]["start"] = stretches[-1]["end"] = stretches[-2]["end"]
-    return stretches
-
-
 def _wait_slices(scenario: Scenario, client: Client, expected: int) -> float:
     """Slices per s of the calendar of backoffs and think times."""
     longest = max(float(_ceilings(client).max()), 0.1)
@@ -249,7 +268,7 @@ def _wait_slices(scenario: Scenario, client: Client, expected: int) -> float:
 def _work_slices(service: Service, workers: int) -> float:
     """The same for completions, by a heap alone when there are few workers."""
     mean = float(service.service_time.mean)
-    return 0.0 if workers <= FEW else _slices(workers / mean, 8 * mean)
+    return 0.0 if workers <= FEW or mean == 0.0 else _slices(workers / mean, 8 * mean)
 
 
 def _slices(rate: float, longest: float) -> float:

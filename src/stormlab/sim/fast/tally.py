@@ -8,7 +8,7 @@ import numpy as np
 
 from stormlab.sim.fast.gates import OK
 from stormlab.sim.fast.memory import part, real, small, whole
-from stormlab.sim.fast.records import ATTEMPTS, FAILED, GOODPUT, OFFERED, SUCCEEDED, call_at, sample_at
+from stormlab.sim.fast.records import ATTEMPTS, FAILED, GOODPUT, OFFERED, SUCCEEDED, call_at, lookups_at, sample_at
 
 __all__ = ["ATTEMPTS", "OFFERED", "bin_of", "count", "note", "sample"]
 
@@ -74,10 +74,21 @@ def keep_call(world: Any, intended: float, now: float, ending: int, attempts: in
 
 @part
 def sample(world: Any) -> None:
-    """The end of a bin: the state of the service."""
-    row = sample_at(world.samples, world.next_sample)
-    row.queue, row.busy = world.queue_tail - world.queue_head, world.busy
-    row.completions, row.rejected = world.completions, world.rejected
-    row.wasted, row.arrived = world.wasted, world.arrived
+    """The end of a bin: the state of the services and of the cache."""
+    sample_service(world.front, world.next_sample)
+    if world.asks != 0:
+        sample_service(world.back, world.next_sample)
+    if world.cache.capacity > 0:
+        lookups = lookups_at(world.cache.samples, world.next_sample)
+        lookups.hits, lookups.lookups = world.cache.hits, world.cache.lookups
     world.next_sample += 1
     world.sample_due = world.next_sample + 1.0 if world.next_sample < world.sample_room else np.inf
+
+
+@part
+def sample_service(service: Any, number: int) -> None:
+    """The state of one service."""
+    row = sample_at(service.samples, number)
+    row.queue, row.busy = service.tail - service.head, service.busy
+    row.completions, row.rejected = service.completions, service.rejected
+    row.wasted, row.arrived = service.wasted, service.arrived

@@ -73,17 +73,25 @@ def _recorded(scenario: Scenario, world: World) -> Recorder:
         CallSample(name, intended, ended, ended - intended, _WORDS[int(ending)], int(attempts))
         for intended, ended, ending, attempts in world.arrays["calls"][: world.number("called")].tolist()
     ]
-    _record_service(scenario, world, recorder)
+    (client,) = scenario.clients.values()
+    _record_service(scenario, world, recorder, client.target, "front")
+    for call in scenario.services[client.target].calls:
+        _record_service(scenario, world, recorder, call.target, "back")
+        if call.cache is not None:
+            for bin_, (hits, lookups) in enumerate(world.arrays["cache.samples"].tolist()):
+                recorder.services[client.target].sample_caches(bin_, hits=hits, lookups=lookups)
     return recorder
 
 
-def _record_service(scenario: Scenario, world: World, recorder: Recorder) -> None:
-    ((name, service),) = scenario.services.items()
-    log, regimes, samples = recorder.services[name], world.arrays["regimes"], world.arrays["samples"]
-    rows = np.searchsorted(regimes["at"], np.arange(1, len(samples) + 1), side="right") - 1
+def _record_service(scenario: Scenario, world: World, recorder: Recorder, name: str, part: str) -> None:
+    service, log = scenario.services[name], recorder.services[name]
+    conditions, samples = world.arrays[f"{part}.conditions"], world.arrays[f"{part}.samples"]
+    edges = world.arrays["regimes"]["at"]
+    rows = np.searchsorted(edges, np.arange(1, len(samples) + 1), side="right") - 1
     for bin_, (row, sample) in enumerate(zip(rows.tolist(), samples.tolist(), strict=True)):
-        workers = best_concurrency(service.slowdown, int(regimes["workers"][row])) * regimes["speed"][row]
-        up = 0.0 if regimes["frozen"][row] else 1.0
+        now = conditions[row]
+        workers = best_concurrency(service.slowdown, int(now["workers"])) * now["speed"]
+        up = 0.0 if now["frozen"] else 1.0
         queue, busy, *counted, arrived = sample
         log.sample(bin_, queue=queue, busy=busy, capacity=up * service.capacity_of(workers), counts=tuple(counted))
         log.sample_more(bin_, arrivals=arrived, in_service=up)
