@@ -13,6 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from stormlab.live import checkout
 from tests.cli.conftest import Call, objects
 
 #: What only some commands need.
@@ -126,6 +127,16 @@ def test_nothing_heavy_is_imported_for_help_and_hints(words: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_up_without_its_libraries_names_the_extra(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkout, "_NEEDED", {"no_such_library": "live"})
+    for name in [one for one in sys.modules if one.startswith("stormlab.console")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    done = call("up")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "running live needs no_such_library: install the extras live" in done.stderr
 
 
 def test_help_says_of_every_command_what_it_does_in_full(call: Call) -> None:

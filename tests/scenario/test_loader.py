@@ -134,10 +134,19 @@ def test_the_effective_scenario_knows_its_name_and_variant() -> None:
     ("reference", "message"),
     [
         ("retry-strom", "there is no scenario called 'retry-strom'; did you mean 'retry-storm'?; `stormlab list`"),
+        (
+            "retry-storm/budget",
+            "there is no scenario called 'retry-storm/budget'; did you mean 'retry-storm' with --variant",
+        ),
+        ("mine", "there is no scenario called 'mine'; did you mean 'mine.toml'?"),
         ("missing.toml", "missing.toml: there is no such file; `stormlab list` shows"),
     ],
 )
-def test_what_is_not_there_is_named_with_a_remedy(reference: str, message: str) -> None:
+def test_what_is_not_there_is_named_with_a_remedy(
+    reference: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").touch()
     with pytest.raises(BadInput) as caught:
         loader.load(reference)
     assert str(caught.value).startswith(message)

@@ -64,6 +64,9 @@ def up(
         return
     if profiles:
         raise click.UsageError("--profile is for --docker")
+    from stormlab.live.checkout import require_extras
+
+    require_extras()  # before the import of what needs them
     from stormlab.console.program import Options
     from stormlab.console.program import up as start
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from stormlab.console import site
 from stormlab.console.parts import Parts, Wanted
 from stormlab.errors import BadInput
-from stormlab.live import checkout, programs
+from stormlab.live import programs
 
 Say = Callable[[str], object]
 
@@ -54,7 +54,6 @@ def up(options: Options, say: Say) -> None:
         StormlabError: a part did not start, or ended by itself.
     """
     began = time.monotonic()
-    checkout.require_extras()
     already = site.running()
     if already is not None:
         raise BadInput(f"a stack is up at {already.url}; end it with `stormlab down`")

@@ -28,12 +28,12 @@ def root() -> Path:
 
 
 def require_extras() -> None:
-    """Raises BadInput, naming the extra to install, when a live run would lack a library."""
+    """Raises BadInput, naming the extra to install, when what runs live would lack a library."""
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         extras = ", ".join(sorted({_NEEDED[name] for name in missing}))
         raise BadInput(
-            f"a live run needs {', '.join(missing)}: install the extras {extras}, for example with "
+            f"running live needs {', '.join(missing)}: install the extras {extras}, for example with "
             "`pip install -e '.[live]'`"
         )
 

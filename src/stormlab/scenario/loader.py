@@ -145,9 +145,18 @@ def find(reference: str | Path) -> Path:
     known = catalogue()
     name = str(reference)
     if name not in known:
-        hint = near(name, known)
-        raise BadInput(f"there is no scenario called {name!r}{hint}; `stormlab list` shows them all")
+        raise BadInput(f"there is no scenario called {name!r}{_meant(name, known)}; `stormlab list` shows them all")
     return known[name]
+
+
+def _meant(name: str, known: Mapping[str, Path]) -> str:
+    """A hint at what was probably meant: a file, a scenario with its variant behind a slash, a name like this one."""
+    if Path(f"{name}.toml").is_file():
+        return f"; did you mean '{name}.toml'?"
+    scenario, _, variant = name.partition("/")
+    return (
+        f"; did you mean {scenario!r} with --variant {variant}?" if variant and scenario in known else near(name, known)
+    )
 
 
 def catalogue() -> dict[str, Path]:
