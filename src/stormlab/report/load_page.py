@@ -12,7 +12,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stormlab.report import style
+from stormlab.report import strokes, style
 from stormlab.report.figures import P50, P99
 from stormlab.report.findings import number, percent
 from stormlab.report.style import ATTEMPTS, GOODPUT, OFFERED, Role
@@ -84,8 +84,7 @@ def latency_figure(load: Mapping[str, Any], series: Sequence[Row]) -> Figure:
     axes = figure.axes[0]
     ends = [_draw(axes, series, role, factor=1000.0) for role in (P99, P50)]
     axes.set_ylabel("latency in ms")
-    axes.set_yscale("log") if p50 is not None else axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    strokes.log_when_wide(axes)
     _finish(axes, load)
     style.label_ends(axes, ends)
     return figure
