@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
-from stormlab.report.style import WIDTH, save_png
+from stormlab.report.style import WIDTH, save_png, wrapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +33,7 @@ class Options:
 def panels(title: str, rows: int, columns: int, *, height: float) -> tuple[Figure, list[Axes]]:
     """A figure under ``title`` with panels on axes of their own, row by row; ``height`` in inches for a width of 10."""
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    wrapped = textwrap.fill(title, 84)
-    figure.suptitle(wrapped, x=0.008, ha="left", fontsize=13, fontweight="bold")
+    figure.suptitle(wrapped(title), x=0.008, ha="left", fontsize=13, fontweight="bold")
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 

@@ -190,3 +190,8 @@ def test_titles_give_the_numbers_of_one_world_and_name_it(both_worlds: list[Resu
     assert queue_figure(both_worlds).get_suptitle() == (
         "Waiting requests (simulation): 2 before the spike, 250 at the peak, 250 afterwards"
     )
+
+
+def test_no_line_of_a_title_begins_with_a_percent_sign() -> None:
+    title = "x" * 78 + " of 10 % and more"
+    assert style.wrapped(title) == "x" * 78 + " of\n10 % and more"

@@ -126,6 +126,11 @@ def in_house(draw: Callable[P, Drawn]) -> Callable[P, Drawn]:
     return styled
 
 
+def wrapped(title: str) -> str:
+    """In lines that fit, none of which begins with a percent sign."""
+    return textwrap.fill(title.replace(" %", "\u00a0%"), 84).replace("\u00a0", " ")
+
+
 def canvas(
     title: str,
     subtitle: str = "",
@@ -142,12 +147,10 @@ def canvas(
     them all, instead of one for labels at the right.
     """
     figure = Figure(figsize=(WIDTH, height))
-    wrapped = textwrap.fill(title, 84)
-    lines = wrapped.count("\n") + 1
+    text = wrapped(title)
+    lines = text.count("\n") + 1
     panels = figure.subplots(rows, columns, sharex=common == "both", sharey=columns > 1, squeeze=False)
-    figure.suptitle(
-        wrapped, x=0.008, y=1 - 0.08 / height, ha="left", va="top", fontsize=13, fontweight="bold", color=INK
-    )
+    figure.suptitle(text, x=0.008, y=1 - 0.08 / height, ha="left", va="top", fontsize=13, fontweight="bold", color=INK)
     panels[0][0].set_title(subtitle)
     figure.subplots_adjust(
         left=0.75 / WIDTH,
