@@ -42,19 +42,22 @@ def uniforms(streams: Any, which: int, count: int) -> Any:
     return np.array([uniform(streams, which) for _ in range(count)])
 
 
+def drawn(seed: int, which: int) -> Iterator[float]:
+    """All numbers of one of the kernel's streams."""
+    streams = setup.streams_of(seed)
+    while True:
+        yield from uniforms(streams.ctypes.data, which, 1000).tolist()
+
+
 class Shared(Random):
-    """The numbers that the kernel draws from its stream ``which``."""
+    """Draws what the kernel draws from its stream ``which``."""
 
     def __init__(self, seed: int, which: int) -> None:
         super().__init__()
-        self._streams, self._which = setup.streams_of(seed), which
-        self._drawn: Iterator[float] = iter(())
+        self._numbers = drawn(seed, which)
 
     def random(self) -> float:
-        for number in self._drawn:
-            return number
-        self._drawn = iter(uniforms(self._streams.ctypes.data, self._which, 1000).tolist())
-        return self.random()
+        return next(self._numbers)
 
 
 def kernel_stream(scenario: Scenario, names: tuple[str, ...]) -> int | None:

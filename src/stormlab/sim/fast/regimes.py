@@ -13,23 +13,21 @@ from stormlab.scenario.model import Client, Closed, Scenario, Service
 from stormlab.sim.fast import gates, records
 
 
-def _edges(scenario: Scenario) -> list[float]:
+def _changes(scenario: Scenario) -> list[tuple[float, list[Disturbance]]]:
+    """When something begins or ends, and what is active from then on; the first is the beginning of the run."""
     everything = (*scenario.faults, *scenario.interventions)
     ends = {one.until for one in everything if one.until < np.inf}
-    return sorted({0.0} | {one.at for one in everything} | ends)
-
-
-def _active(scenario: Scenario, at: float) -> list[Disturbance]:
-    return [one for one in (*scenario.faults, *scenario.interventions) if one.at <= at < one.until]
+    moments = sorted({0.0} | {one.at for one in everything} | ends)
+    return [(at, [one for one in everything if one.at <= at < one.until]) for at in moments]
 
 
 def regimes_of(scenario: Scenario) -> Any:
     """One row for each stretch between the beginnings and the ends of disturbances."""
-    edges = _edges(scenario)
-    regimes = np.zeros(len(edges) + 1, records.REGIME)
-    regimes["at"] = [*edges, np.inf]
-    for row, at in zip(regimes, edges, strict=False):
-        active = _active(scenario, at)
+    changes = _changes(scenario)
+    regimes = np.zeros(len(changes) + 1, records.REGIME)
+    regimes["at"] = np.inf
+    for row, (at, active) in zip(regimes, changes, strict=False):
+        row["at"] = at
         row["blocked"] = max((one.share for one in active if isinstance(one, Block)), default=0.0)
         row["invalid"] = any(isinstance(one, Invalidate) for one in active)
         row["flush"] = _flushed(scenario, at)
@@ -49,11 +47,11 @@ def _flushed(scenario: Scenario, at: float) -> float:
 
 def conditions_of(scenario: Scenario, name: str) -> Any:
     """What holds for one service in each regime."""
-    service, edges = scenario.services[name], _edges(scenario)
-    conditions = np.zeros(len(edges) + 1, records.CONDITION)
+    service, changes = scenario.services[name], _changes(scenario)
+    conditions = np.zeros(len(changes) + 1, records.CONDITION)
     conditions["queue"] = service.queue.limit
-    for row, at in zip(conditions, edges, strict=False):
-        _fill(row, service, [one for one in _active(scenario, at) if one.target == name])
+    for row, (_, active) in zip(conditions, changes, strict=False):
+        _fill(row, service, [one for one in active if one.target == name])
     return conditions
 
 
