@@ -6,24 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from stormlab import live, sim
+from stormlab import sim
 from stormlab.scenario import loader
-from stormlab.scenario.model import Scenario
-from stormlab.scenario.result import Result
+from tests.live.programs import played
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 FOLDER = Path(__file__).parents[2] / "case_studies"
-#: A run whose load was late because the machine had something else to do says nothing; it is played again.
-TRIES = 3
-
-
-def played(scenario: Scenario, folder: Path) -> Result:
-    for attempt in range(TRIES):
-        result = live.run(scenario, seed=1, proxy="embedded", logs=folder / str(attempt))
-        if result.valid:
-            break
-    return result
 
 
 @pytest.mark.parametrize("case", ["dynamodb-2015", "slack-2022", "square-2017"])

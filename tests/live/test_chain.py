@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import stormlab
-from stormlab import live, sim
+from stormlab import sim
 from stormlab.scenario.vocabulary import Word
+from tests.live.programs import played
 
 pytestmark = pytest.mark.live
 
@@ -18,7 +19,7 @@ def test_a_storm_in_the_middle_of_a_chain_ends_live_as_it_does_simulated(
     variant: str, word: Word, tmp_path: Path
 ) -> None:
     scenario = stormlab.load("retries-in-a-chain", variant=variant)
-    real = live.run(scenario, seed=1, proxy="embedded", logs=tmp_path / "logs")
+    real = played(scenario, tmp_path)
     simulated = sim.run(scenario, seed=1)
     assert real.void == []
     assert real.verdict.word is simulated.verdict.word is word
@@ -65,7 +66,7 @@ for = 3
 def test_toxics_hit_the_edge_between_two_services_and_one_process_of_a_chain_can_be_frozen(tmp_path: Path) -> None:
     (tmp_path / "far.toml").write_text(FAR, encoding="utf-8")
     scenario = stormlab.load(tmp_path / "far.toml")
-    result = live.run(scenario, seed=1, proxy="embedded", logs=tmp_path / "logs")
+    result = played(scenario, tmp_path)
     assert result.void == []
     assert [(dose.fault, dose.ok) for dose in result.doses] == [("latency stock", True)]
     latency, succeeded = result.series["latency.p50"], result.series["succeeded"]

@@ -78,7 +78,7 @@ def test_a_network_fault_in_front_of_it_has_the_same_verdict_and_measures_in_bot
     file = scenario_file(tmp_path, url)
     slow = {"kind": "latency", "name": "slow path", "target": "shop", "at": 6, "for": 5, "latency": 0.1}
     settings = {"run.duration": 20, "run.warmup": 2, "clients.users.arrivals.rate": 30, "faults": [slow]}
-    simulated, live = stormlab.run(file, overrides=settings, world="both", proxy="embedded")
+    simulated, live = stormlab.run(file, overrides=settings, world="both", proxy="embedded", live_tries=3)
     assert live.valid, live.void
     assert "/things" in _Shop.paths
     assert live.verdict.word == simulated.verdict.word

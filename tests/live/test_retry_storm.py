@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import stormlab
-from stormlab import live, sim
+from stormlab import sim
 from stormlab.report.divergence import DECISIVE, divergences
 from stormlab.scenario.vocabulary import Word
+from tests.live.programs import played
 
 pytestmark = pytest.mark.live
 
@@ -23,7 +24,7 @@ SPEED = {"run.live_speed": 1.5}
 )
 def test_live_and_simulated_agree(variant: str, word: Word, tmp_path: Path) -> None:
     scenario = stormlab.load("retry-storm", variant=variant, overrides=SPEED)
-    real = live.run(scenario, seed=1, proxy="embedded", logs=tmp_path / "logs")
+    real = played(scenario, tmp_path)
     simulated = sim.run(scenario, seed=1)
     assert real.void == []
     assert real.verdict.word is simulated.verdict.word is word

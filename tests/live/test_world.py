@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from stormlab import live
 from stormlab.errors import BadInput
 from stormlab.scenario import loader
 from stormlab.scenario.model import Scenario
-from tests.live.programs import ROOT, marked
+from tests.live.programs import ROOT, marked, played
 from tools.waiting import wait_for
 
 pytestmark = pytest.mark.live
@@ -70,7 +72,7 @@ def scenario(tmp_path: Path, text: str) -> Scenario:
 
 
 def test_faults_arrive_in_the_dose_that_was_asked_for(tmp_path: Path) -> None:
-    result = live.run(scenario(tmp_path, SMALL + SHOP + FAULTS), seed=3, proxy="embedded", logs=tmp_path / "logs")
+    result = played(scenario(tmp_path, SMALL + SHOP + FAULTS), tmp_path, seed=3)
     assert {dose.fault: dose.ok for dose in result.doses} == {"error kv": True, "latency kv": True}
     series = result.series
     assert series["attempts"][2:5].sum() > 1.2 * series["offered"][2:5].sum()
@@ -86,7 +88,7 @@ def test_the_real_toxiproxy_does_as_well(
     tmp_path: Path, toxiproxy_binary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", f"{toxiproxy_binary.parent}{os.pathsep}{os.environ['PATH']}")
-    result = live.run(scenario(tmp_path, SMALL + FAULTS), proxy="toxiproxy", logs=tmp_path / "logs")
+    result = played(scenario(tmp_path, SMALL + FAULTS), tmp_path, proxy="toxiproxy")
     assert result.facts["proxy"] == "toxiproxy"
     assert all(dose.ok for dose in result.doses)
 
@@ -151,6 +153,43 @@ def test_no_process_is_left_when_a_run_is_broken_off(tmp_path: Path, number: sig
     assert not (out / "live-seed-1" / "verdict.json").exists()
 
 
+#: Says when a third of the run is over, and at last why it is void.
+TELLING = """
+import sys
+from stormlab import live
+from stormlab.scenario import loader
+tell = lambda share: share > 0.3 and print("under way", flush=True)
+print(live.run(loader.load(sys.argv[1]), seed=1, proxy="embedded", progress=tell).void)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_a_run_whose_machine_stood_still_is_void_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SMALL, encoding="utf-8")
+    mark = f"STORMLAB_TEST={uuid.uuid4()}"
+    name, _, value = mark.partition("=")
+    run = subprocess.Popen(
+        [sys.executable, "-c", TELLING, str(tmp_path / "small.toml")],
+        cwd=ROOT,
+        env={**os.environ, name: value},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert run.stdout is not None and run.stdout.readline() == "under way\n"
+        everything = marked(mark)
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in everything:
+                os.kill(pid, number)
+            time.sleep(1.5)
+        reasons = run.communicate(timeout=60)[0].splitlines()[-1]
+    finally:
+        run.kill()
+        run.wait()
+    assert re.search(r"requests started \d+ ms late", reasons)
+    assert re.search(r"the machine stood still for 1\.\d s at \d+ s \(.*\): play it again", reasons)
+
+
 PAUSED = """
 [[faults]]
 kind = "pause"
@@ -164,6 +203,6 @@ for = 5
 def test_the_load_generator_leaves_a_frozen_replica_alone(tmp_path: Path) -> None:
     pool = 'replicas = 2\nbalancing = "least-loaded"\nhealth = { interval = 0.5, timeout = 0.25, failures = 2 }'
     text = (SMALL + PAUSED).replace("replicas = 2", pool).replace('{ kind = "retry", max_retries = 2 }, ', "")
-    result = live.run(scenario(tmp_path, text), seed=2, proxy="embedded", logs=tmp_path / "logs")
+    result = played(scenario(tmp_path, text), tmp_path, seed=2)
     window = slice(5, 8)
     assert result.series["succeeded"][window].sum() >= 0.97 * result.series["offered"][window].sum()

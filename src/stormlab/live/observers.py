@@ -30,6 +30,8 @@ COUNTERS = (
 )
 #: A scrape costs some ms: no more than one in so many s.
 LEAST_WIDTH = 0.1
+#: How often a thread that only sleeps looks at the clock, and from how late on the machine stood still, in s.
+_GLANCE, STANDSTILL = 0.02, 0.1
 #: How long a scrape may take, in s: while the run goes on, and after it, when nothing waits for the next.
 _PATIENCE, _LAST_PATIENCE = 1.0, 10.0
 
@@ -94,6 +96,27 @@ class Watcher:
     def _run(self) -> None:
         while not self._stopped.is_set():
             self._stopped.wait(max(0.0, self._step() - self._clock()))
+
+
+class Standstills:
+    """When the machine stood still: when a thread that only sleeps woke more than ``STANDSTILL`` s late.
+
+    ``found`` has the time and the length of each, in s. A load that is too high for the machine makes its generator
+    late and leaves this thread in time; a machine that somebody else holds makes both late.
+    """
+
+    def __init__(self, *, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._due = math.inf
+        self.found: list[tuple[float, float]] = []
+
+    def step(self) -> float:
+        """The time of the next glance at the clock."""
+        now = self._clock()
+        if now - self._due > STANDSTILL:
+            self.found.append((self._due, now - self._due))
+        self._due = now + _GLANCE
+        return self._due
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,7 +22,7 @@ from stormlab.live.actuator import Actuator
 from stormlab.live.children import START_LIMIT, Child, terminable
 from stormlab.live.doses import doses, silence
 from stormlab.live.herald import Herald, also
-from stormlab.live.observers import Metrics, Probe, Prober, Reading, Watcher, edges, every_bin
+from stormlab.live.observers import Metrics, Probe, Prober, Reading, Standstills, Watcher, edges, every_bin
 from stormlab.live.plan import ENDINGS, ENVIRONMENT, Plan, Rows, announce
 from stormlab.live.possible import refuse_what_cannot_be_done
 from stormlab.live.stack import Stack
@@ -91,11 +92,16 @@ class _LiveRun:
             actuator = Actuator(self.live, stack, seed=self.seed, clock=self.now)
             metrics = Metrics(stack.processes, clock=self.now, width=1 / self.speed)
             prober = Prober(stack.replicas, clock=self.now)
+            standstills = Standstills(clock=self.now)
             plan = self._plan(stack)
             self.herald.watch(stack.processes, plan.metrics)
             try:
                 generator = self._start_generator(stack, plan)
-                with Watcher(metrics.step, self.now), Watcher(prober.step, self.now):
+                with (
+                    Watcher(metrics.step, self.now),
+                    Watcher(prober.step, self.now),
+                    Watcher(standstills.step, self.now),
+                ):
                     self._play_faults(actuator, generator)
                 self._drain(generator)
                 traffic = edges(stack.processes)
@@ -111,6 +117,7 @@ class _LiveRun:
             "attempts": sum(len(one.tries) for one in rows.values()),
             "edges": traffic,
             "lateness_p99": max((_quantile(one.lateness(), 0.99) for one in rows.values()), default=0.0),
+            "standstills": [[round(at * self.speed, 2), round(lasting, 2)] for at, lasting in standstills.found],
         }
         return self._conclude(rows, moves, metrics, prober.probes, actuator, facts)
 
@@ -211,6 +218,8 @@ class _LiveRun:
             isolated=actuator.isolated,
         )
         void = [*_reasons_for_void(rows, observed, self.speed), *silence(self.scenario, readings, metrics.silent)]
+        if void and facts["standstills"]:
+            void.append(_stood_still(facts["standstills"]))
         return conclude(recorder, world="live", seed=self.seed, doses=observed, void=void, facts=facts)
 
 
@@ -285,6 +294,12 @@ def _reasons_for_void(rows: dict[str, Rows], observed: Sequence[Dose], speed: fl
                 f"(accepted: ±{dose.tolerance:.0%})"
             )
     return reasons
+
+
+def _stood_still(standstills: Sequence[tuple[float, float]]) -> str:
+    at, longest = max(standstills, key=itemgetter(1))
+    often = f"the longest of {len(standstills)} times" if len(standstills) > 1 else "once"
+    return f"the machine stood still for {longest:.1f} s at {at:.0f} s ({often}): play it again, or use --live-tries"
 
 
 def _quantile(values: Any, q: float) -> float:
