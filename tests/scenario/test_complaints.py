@@ -70,6 +70,10 @@ CASES = {
         "5: services.kv.workers: input should be a valid integer, unable to parse string as an integer, not 'x'"
     ),
     ("rate = 60", "rate = -60"): "12: clients.web.arrivals.rate: input should be greater than 0, not -60",
+    ('{ kind = "poisson", rate = 60 }', '{ kind = "closed", users = 6, think_time = { kind = "fixed", mean = 0 } }'): (
+        "12: clients.web.arrivals.think_time: users who are turned away would ask again in no time, for ever; "
+        "give it a mean above 0, say 0.001"
+    ),
     ("rate = 60", "rate = inf"): "12: clients.web.arrivals.rate: input should be a finite number, not inf",
     ("base = 0.1", "base = -1"): (
         "14: clients.web.policies.0.backoff.base: must be a finite number greater than 0, not -1"

@@ -235,6 +235,11 @@ def _traces(scenario: Scenario) -> Iterator[InvalidValue]:
 
 def _sizes(scenario: Scenario) -> Iterator[InvalidValue]:
     for name, client in scenario.clients.items():
+        if client.arrivals.kind == "closed" and client.arrivals.think_time.mean == client.latency == 0:
+            problem = (
+                "users who are turned away would ask again in no time, for ever; give it a mean above 0, say 0.001"
+            )
+            yield InvalidValue(f"clients.{name}.arrivals.think_time", problem)
         requests = expected_requests(scenario, name, client)
         if requests > MOST_REQUESTS:
             problem = (

@@ -16,6 +16,7 @@ def scenario(
     arrivals: dict[str, Any] | None = None,
     faults: tuple[dict[str, Any], ...] = (),
     keys: dict[str, Any] | None = None,
+    shape: tuple[tuple[float, float], ...] = (),
     others: dict[str, Any] | None = None,
     **service: Any,
 ) -> Scenario:
@@ -31,6 +32,7 @@ def scenario(
                     "arrivals": arrivals or {"kind": "poisson", "rate": 30},
                     "policies": policies,
                     "keys": keys,
+                    "shape": shape,
                 }
             },
             "faults": faults or (trigger,),
@@ -70,6 +72,8 @@ def retry(backoff: dict[str, Any], retries: int = 3) -> dict[str, Any]:
     return {"kind": "retry", "max_retries": retries, "backoff": backoff}
 
 
+AT_ONCE = retry({"kind": "none"})
+
 GATES: dict[str, dict[str, Any]] = {
     "by success": {"kind": "retry-budget", "deposit": 0.2, "capacity": 5},
     "by request": {"kind": "retry-budget", "deposit": 0.2, "capacity": 5, "paid_by": "request"},
@@ -100,6 +104,28 @@ EXACT: dict[str, Scenario] = {
         retry(FIXED), LIMIT, faults=({"kind": "error", "target": "kv", "at": 8, "for": 3, "probability": 1.0},)
     ),
     "workers": scenario(LIMIT, faults=({"kind": "capacity", "target": "kv", "at": 8, "for": 3, "workers": 1},)),
+    "workers, twice": scenario(
+        LIMIT,
+        faults=(
+            {"kind": "capacity", "target": "kv", "at": 10, "for": 3, "workers": 1},
+            {"kind": "capacity", "target": "kv", "at": 8, "for": 8, "workers": 3},
+        ),
+    ),
+    "a limit as long as the answer takes": scenario(AT_ONCE, {"kind": "timeout", "seconds": 0.1}, workers=40),
+    "work that outlasts the run": scenario(
+        retry(FIXED),
+        LIMIT,
+        workers=40,
+        faults=(
+            {"kind": "capacity", "target": "kv", "at": 8, "for": 0.5, "speed": 1e-20},
+            {"kind": "capacity", "target": "kv", "at": 10, "for": 0.5, "speed": 1e-9},
+        ),
+    ),
+    "retries without end": scenario(
+        {"kind": "deadline", "seconds": 2.1},
+        retry({"kind": "exponential", "base": 0.1, "cap": 0.4}, retries=2_000_000_000),
+        LIMIT,
+    ),
     "spike and block": scenario(
         retry(FIXED),
         LIMIT,
@@ -115,7 +141,6 @@ SLOW_DATABASE = {"kind": "capacity", "target": "db", "at": 8, "for": 3, "speed":
 HANGING_DATABASE = {"kind": "pause", "target": "db", "at": 8.05, "for": 3}
 BROKEN_DATABASE = {"kind": "error", "target": "db", "at": 8, "for": 3, "probability": 1.0}
 CROWD = {"kind": "load-spike", "target": "web", "at": 8.2, "for": 1, "factor": 200}
-AT_ONCE = retry({"kind": "none"})
 
 #: The same of a service that asks another one.
 EXACT |= {
@@ -134,6 +159,13 @@ EXACT |= {
     ),
     "a call with a limit": asking(
         AT_ONCE, LIMIT, faults=(SLOW_DATABASE,), call={"policies": [{"kind": "timeout", "seconds": 0.25}]}
+    ),
+    "a call with a limit as long as the answer takes": asking(
+        AT_ONCE,
+        LIMIT,
+        faults=(SLOW_DATABASE,),
+        call={"policies": [{"kind": "timeout", "seconds": 0.1}]},
+        database={"workers": 40},
     ),
     "a call of a broken database": asking(retry(FIXED), GATES["share"], LIMIT, faults=(BROKEN_DATABASE,)),
     "a call of a hanging database": asking(retry(FIXED), LIMIT, faults=(HANGING_DATABASE,)),
@@ -184,6 +216,26 @@ RANDOM: dict[str, Scenario] = {
     ),
 }
 
+
+RANDOM |= {
+    "users and a half": scenario(
+        retry({"kind": "full-jitter"}),
+        LIMIT,
+        arrivals={**CLOSED, "users": 41},
+        faults=({"kind": "load-spike", "target": "web", "at": 8, "for": 4, "factor": 1.5},),
+    ),
+    "users who become more, and leave": scenario(
+        retry({"kind": "full-jitter"}), LIMIT, arrivals=CLOSED, shape=((0, 1), (12, 4), (18, 1))
+    ),
+    "errors of two kinds": scenario(
+        retry({"kind": "full-jitter", "base": 0.3}),
+        LIMIT,
+        faults=(
+            {"kind": "error", "target": "kv", "at": 10, "for": 6, "probability": 0.5, "status": 503},
+            {"kind": "error", "target": "kv", "at": 8, "for": 6, "probability": 0.5, "status": 500},
+        ),
+    ),
+}
 
 MANY = {"kind": "uniform", "count": 40}
 POPULAR = {"kind": "zipf", "count": 200, "exponent": 1.1}

@@ -13,6 +13,7 @@ from scipy.stats import ks_2samp
 
 from stormlab.errors import BadInput
 from stormlab.scenario import loader
+from stormlab.scenario.demand import load_factors
 from stormlab.scenario.model import Scenario
 from stormlab.scenario.result import Result
 from stormlab.scenario.streams import stream
@@ -20,9 +21,11 @@ from stormlab.sim import fast, run
 from stormlab.sim.fast import records, setup
 from stormlab.sim.fast.chance import uniform
 from tests.sim.fast.small import (
+    CLOSED,
     EXACT,
     EXPONENTIAL,
     FIXED,
+    GATES,
     LIMIT,
     RANDOM,
     SLOW_DATABASE,
@@ -32,8 +35,9 @@ from tests.sim.fast.small import (
     scenario,
 )
 
-#: Times that are log-normal are drawn in another way, so they are compared in distribution only.
-SAME = EXACT | {name: one for name, one in RANDOM.items() if name != "equal jitter"}
+#: Log-normal times, and which of two errors it is, are drawn in another way, and compared in distribution only.
+OTHERWISE_DRAWN = ("equal jitter", "errors of two kinds")
+SAME = EXACT | {name: one for name, one in RANDOM.items() if name not in OTHERWISE_DRAWN}
 
 
 @njit(cache=True)
@@ -135,10 +139,30 @@ def measures(result: Result) -> dict[str, float]:
         "succeeded": series["succeeded"].sum(),
         "timeouts": series["failed.timeout"].sum(),
         "overloaded": series["failed.overloaded"].sum(),
+        "errors": series["failed.error"].sum(),
         "in the fault": series["succeeded"][8:12].sum(),
         "p99": series.latency(2, 25, 0.99),
         "mean latency": float(np.concatenate(series.latencies).mean()),
     }
+
+
+@pytest.mark.parametrize(
+    ("users", "factor", "shape"),
+    [
+        (201, 1.5, ()),
+        (41, 1.0, ((0, 1), (12, 4), (18, 1))),
+        (20, 10.0, ((0, 1), (20, 3))),
+        (1, 1.0, ((0, 0.6), (9, 0.2))),
+    ],
+)
+def test_there_is_room_for_every_user_that_comes(
+    users: int, factor: float, shape: tuple[tuple[float, float], ...]
+) -> None:
+    spike = {"kind": "load-spike", "target": "web", "at": 5, "for": 5, "factor": factor}
+    one = scenario(LIMIT, arrivals={**CLOSED, "users": users}, shape=shape, faults=(spike,))
+    moments = np.linspace(0, one.run.duration, 2501)
+    most = np.rint(users * load_factors(one, "web", moments)).max()
+    assert len(setup.world_of(one, seed=1).arrays["clients"]) >= most
 
 
 @pytest.mark.parametrize("name", RANDOM)
@@ -180,6 +204,11 @@ UNKNOWN = {
     "one call": asking(faults=FAULTS, calls=[{"target": "db"}, {"target": "db"}]),
     "one timeout": asking(faults=FAULTS, call={"policies": [retry(FIXED), LIMIT]}),
     "'fan_out'": asking(faults=FAULTS, call={"fan_out": 2}),
+    "has room for 1,000,000 at most, not 1,000,000,000 (services.kv.workers)": scenario(workers=10**9),
+    "room for 1,000,000 at most, not 5,000,000 (workers of": scenario(
+        faults=({"kind": "capacity", "target": "kv", "at": 8, "workers": 5_000_000},)
+    ),
+    "(clients.web.policies: window)": scenario({**GATES["share"], "window": 10**9}),
     "'lasting'": cached(faults=({"kind": "flush", "target": "kv", "at": 8, "for": 3},)),
 }
 

@@ -40,12 +40,22 @@ NOTHING, ATTEMPT, FAIL, END = range(4)
 #: The kind of backoff that depends on the wait before.
 DECORRELATED = 5
 
+#: How many ceilings of a backoff are told apart: after so many doublings every cap has been reached.
+CEILINGS = 1001
+
+
+@part
+def wake(world: Any, client: int, time: float) -> None:
+    """Let a client go on at ``time``, unless the run is over by then."""
+    if time < world.end:
+        put(calendar_at(world.waits, 0), client, time)
+
 
 @part
 def think(world: Any, user: int, now: float) -> None:
     """A user thinks before the next request."""
     seconds = draw(world.streams, THINK, world.think_kind, world.think_first, world.think_second)
-    put(calendar_at(world.waits, 0), user, now + seconds)
+    wake(world, user, now + seconds)
 
 
 @part
@@ -154,14 +164,14 @@ def fail(world: Any, client: int, now: float) -> Any:
     one.attempt += 1
     if wait <= 0.0:
         return ATTEMPT
-    put(calendar_at(world.waits, 0), client, now + wait)
+    wake(world, client, now + wait)
     return NOTHING
 
 
 @part
 def next_wait(world: Any, attempt: int, memory: Any) -> Any:
     """The wait in s after that attempt; decorrelated jitter remembers the one before."""
-    ceiling = real(world.ceilings, attempt - 1).value
+    ceiling = real(world.ceilings, min(attempt, CEILINGS) - 1).value
     if world.backoff_kind != DECORRELATED:
         return backoff(world, ceiling, 0.0)
     memory.wait = backoff(world, ceiling, world.backoff_base if attempt == 1 else memory.wait)

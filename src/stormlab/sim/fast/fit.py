@@ -84,6 +84,9 @@ PLACES: dict[type[Any], int] = {
     Timeout: 4,
 }
 
+#: It has a place for each worker, and for each call that a breaker remembers.
+MOST = 1_000_000
+
 DISCIPLINES = ("fifo", "lifo")
 BACKOFFS = (NoBackoff, Fixed, Exponential, FullJitter, EqualJitter, Decorrelated, BookJitter)
 TIMES = (distributions.Fixed, distributions.Exponential, distributions.LogNormal, distributions.Uniform)
@@ -113,6 +116,8 @@ def _objections(scenario: Scenario) -> Iterator[str]:
     yield from _policies(f"clients.{name}.policies", client.policies)
     for disturbance in (*scenario.faults, *scenario.interventions):
         yield from _unknown(f"the disturbance {disturbance.label!r}", disturbance)
+        if isinstance(disturbance, Capacity):
+            yield from _too_many(f"workers of the disturbance {disturbance.label!r}", disturbance.workers or 0)
 
 
 def _arrangement(scenario: Scenario, front: str) -> Iterator[str]:
@@ -126,6 +131,7 @@ def _arrangement(scenario: Scenario, front: str) -> Iterator[str]:
 
 def _service(place: str, service: Service) -> Iterator[str]:
     yield from _unknown(place, service)
+    yield from _too_many(f"{place}.workers", service.workers)
     yield from _unknown(f"{place}.queue", service.queue)
     if service.queue.discipline not in DISCIPLINES:
         yield f"it knows no {service.queue.discipline!r} ({place}.queue.discipline)"
@@ -151,6 +157,11 @@ def _unknown(place: str, value: BaseModel) -> Iterator[str]:
             yield f"it knows no {field!r} of {place}"
 
 
+def _too_many(place: str, number: int) -> Iterator[str]:
+    if number > MOST:
+        yield f"it has room for {MOST:,} at most, not {number:,} ({place})"
+
+
 def _time(place: str, distribution: Any) -> Iterator[str]:
     if type(distribution) not in TIMES:
         yield f"it knows no {distribution.kind!r} ({place})"
@@ -164,6 +175,8 @@ def _policies(place: str, policies: Any) -> Iterator[str]:
         if isinstance(policy, Retry) and type(policy.backoff) not in BACKOFFS:
             yield f"it knows no backoff {policy.backoff.kind!r} ({place})"
             return
+        if isinstance(policy, CircuitBreaker):
+            yield from _too_many(f"{place}: window", policy.window)
     order = [PLACES[type(policy)] for policy in policies]
     merged = [2 if one == 3 else one for one in order]
     if merged != sorted(merged) or len(set(order)) != len(order):

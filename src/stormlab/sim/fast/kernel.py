@@ -34,8 +34,8 @@ from stormlab.sim.fast.rings import ring_at
 from stormlab.sim.fast.service import fill
 from stormlab.sim.fast.tally import sample
 
-#: What happens next, in the order of precedence at one moment.
-_HEAR, _REGIME, _SAMPLE, _DEADLINE, _COMPLETION, _LIMIT, _WAKE, _ANSWER, _LAPSE, _ARRIVAL, _RECRUIT = range(11)
+#: What happens next, in the order of precedence at one moment: a limit before the answer that takes as long.
+_HEAR, _REGIME, _SAMPLE, _DEADLINE, _LIMIT, _COMPLETION, _WAKE, _LAPSE, _ANSWER, _ARRIVAL, _RECRUIT = range(11)
 
 
 @part
@@ -45,7 +45,7 @@ def soonest(world: Any) -> Any:
     if world.front.frozen == 0:
         now = next_due(calendar_at(world.front.works, 0))
     limit, wake = ring_at(world.limits, 0).due, next_due(calendar_at(world.waits, 0))
-    if limit < now:
+    if limit <= now:
         now, kind = limit, _LIMIT
     if wake < now:
         now, kind = wake, _WAKE
@@ -75,10 +75,10 @@ def soonest_of_all(world: Any, now: float, kind: int) -> Any:
     if early <= now:
         now, kind = early, what
     if world.asks != 0:
-        if answer_due(world) < now:
-            now, kind = answer_due(world), _ANSWER
         if next_due(calendar_at(world.lapses, 0)) < now:
             now, kind = next_due(calendar_at(world.lapses, 0)), _LAPSE
+        if answer_due(world) < now:
+            now, kind = answer_due(world), _ANSWER
     if world.arrival_due < now:
         now, kind = world.arrival_due, _ARRIVAL
     if world.recruit_due < now:

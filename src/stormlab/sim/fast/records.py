@@ -14,8 +14,9 @@ ROWS = FAILED + 5
 #: What holds from ``at`` on, in time order, the last one at infinity; ``flush`` is what happens to the cache then.
 REGIME = record(f8="at blocked flush", i8="invalid")
 
-#: What holds for one service in each of these regimes.
-CONDITION = record(f8="speed error", i8="workers queue frozen error_ending")
+#: What holds for one service in each of these regimes. The share ``error`` of all attempts fails at once, of which
+#: ``overload`` say that there are too many.
+CONDITION = record(f8="speed error overload", i8="workers queue frozen")
 
 #: Users from ``at`` on: linear from ``start`` to ``end`` in each stretch, the last one at infinity.
 STRETCH = record(f8="at start end")
@@ -54,12 +55,12 @@ call_at, sample_at, lookups_at = map(pointer, (CALL, SAMPLE, LOOKUPS))
 #: Places in the queue count up for ever, from ``head`` to ``tail``, and ``mask`` folds them into its room; ``idle``
 #: is a list of workers; counts are those since the beginning.
 SERVICE = record(
-    f8="time_first time_second slowdown_strength slowdown_exponent speed error frozen_since",
-    i8="time_kind slowdown_kind lifo stream faults workers queue_limit frozen error_ending busy idle head tail mask "
+    f8="time_first time_second slowdown_strength slowdown_exponent speed error overload frozen_since",
+    i8="time_kind slowdown_kind lifo stream faults workers queue_limit frozen busy idle head tail mask "
     "completions rejected wasted arrived conditions queue jobs works samples",
 )
 
-#: A cache, without one when its ``capacity`` is 0.
+#: A cache; there is none when its ``capacity`` is 0.
 CACHE = record(f8="ttl jitter", i8="capacity coalesce delete invalid size newest oldest hits lookups samples keys")
 
 #: The fleet in numbers: ``time_limit``, ``deadline`` and ``call_limit`` are infinite when there is none; a user below

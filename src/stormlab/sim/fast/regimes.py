@@ -10,12 +10,13 @@ from stormlab.outcome import OVERLOAD_STATUSES
 from stormlab.scenario.demand import load_factors, spikes
 from stormlab.scenario.disturbances import Block, Capacity, Disturbance, Flush, Invalidate, Pause, RequestErrors
 from stormlab.scenario.model import Client, Closed, Scenario, Service
-from stormlab.sim.fast import gates, records
+from stormlab.sim.fast import records
 
 
 def _changes(scenario: Scenario) -> list[tuple[float, list[Disturbance]]]:
-    """When something begins or ends, and what is active from then on; the first is the beginning of the run."""
-    everything = (*scenario.faults, *scenario.interventions)
+    """When something begins or ends, and what is active from then on, in the order in which it began; the first is the
+    beginning of the run."""
+    everything = sorted((*scenario.faults, *scenario.interventions), key=lambda one: one.at)
     ends = {one.until for one in everything if one.until < np.inf}
     moments = sorted({0.0} | {one.at for one in everything} | ends)
     return [(at, [one for one in everything if one.at <= at < one.until]) for at in moments]
@@ -56,15 +57,16 @@ def conditions_of(scenario: Scenario, name: str) -> Any:
 
 
 def _fill(row: Any, service: Service, active: list[Disturbance]) -> None:
-    workers, speed, ending, survives = service.workers, 1.0, gates.ERROR, 1.0
+    workers, speed, survives, overload = service.workers, 1.0, 1.0, 0.0
     for disturbance in active:
         if isinstance(disturbance, Capacity):
             workers = disturbance.workers or workers
             speed *= disturbance.speed or 1.0
         elif isinstance(disturbance, RequestErrors):
-            ending = gates.OVERLOADED if disturbance.status in OVERLOAD_STATUSES else gates.ERROR
+            if disturbance.status in OVERLOAD_STATUSES:
+                overload += survives * disturbance.probability
             survives *= 1 - disturbance.probability
-    row["workers"], row["speed"], row["error"], row["error_ending"] = workers, speed, 1 - survives, ending
+    row["workers"], row["speed"], row["error"], row["overload"] = workers, speed, 1 - survives, overload
     row["frozen"] = any(isinstance(one, Pause) for one in active)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -42,19 +43,20 @@ class World:
             (self.record[part] if part else self.record)[name] = array.ctypes.data
 
     def place_calendar(self, name: str, count: int, per_second: float) -> None:
-        """An empty calendar for ``count`` entries."""
-        chunks = -(-count // calendar.CHUNK) + BUCKETS + 1
-        buckets = np.zeros(BUCKETS, calendar.BUCKET)
-        buckets["chunk"] = -1
-        rooms = {
-            "buckets": buckets,
-            "links": chained(chunks).astype(np.int32),
-            "entries": zeros(chunks * calendar.CHUNK, calendar.NEAR),
-            "order": zeros(count, calendar.NEAR),
-            "scratch": zeros(count, calendar.NEAR),
-            "tallies": np.zeros(calendar.STEPS + 1, np.int32),
-            "heap": zeros(count, calendar.NEAR),
-        }
+        """An empty calendar for ``count`` entries; the heap is all that one of width 0 uses."""
+        rooms = {"heap": zeros(count, calendar.NEAR)}
+        if per_second:
+            chunks = -(-count // calendar.CHUNK) + BUCKETS + 1
+            buckets = np.zeros(BUCKETS, calendar.BUCKET)
+            buckets["chunk"] = -1
+            rooms |= {
+                "buckets": buckets,
+                "links": chained(chunks).astype(np.int32),
+                "entries": zeros(chunks * calendar.CHUNK, calendar.NEAR),
+                "order": zeros(count, calendar.NEAR),
+                "scratch": zeros(count, calendar.NEAR),
+                "tallies": np.zeros(calendar.STEPS + 1, np.int32),
+            }
         self.arrays |= {f"{name}.{part}": room for part, room in rooms.items()}
         addresses = {part: room.ctypes.data for part, room in rooms.items()}
         slice_ = -1 if per_second else 0
@@ -65,12 +67,15 @@ class World:
     def _enlarge_calendar(self, name: str, count: int) -> None:
         """Room for ``count`` entries."""
         record = self.arrays[name]
-        chunks = len(self.arrays[f"{name}.links"])
-        more = -(-count // calendar.CHUNK)
-        links = np.append(self.arrays[f"{name}.links"], np.arange(chunks + 1, chunks + more + 1)).astype(np.int32)
-        links[-1], record["free"], record["room"] = record["free"][0], chunks, count
-        rooms = {"links": links, "entries": _longer(self.arrays[f"{name}.entries"], len(links) * calendar.CHUNK)}
-        rooms |= {part: _longer(self.arrays[f"{name}.{part}"], count) for part in ("order", "scratch", "heap")}
+        record["room"] = count
+        rooms = {"heap": _longer(self.arrays[f"{name}.heap"], count)}
+        if record["per_second"]:
+            chunks = len(self.arrays[f"{name}.links"])
+            more = -(-count // calendar.CHUNK)
+            links = np.append(self.arrays[f"{name}.links"], np.arange(chunks + 1, chunks + more + 1)).astype(np.int32)
+            links[-1], record["free"] = record["free"][0], chunks
+            rooms |= {"links": links, "entries": _longer(self.arrays[f"{name}.entries"], len(links) * calendar.CHUNK)}
+            rooms |= {part: _longer(self.arrays[f"{name}.{part}"], count) for part in ("order", "scratch")}
         for part, room in rooms.items():
             self.arrays[f"{name}.{part}"] = room
             record[part] = room.ctypes.data
@@ -137,7 +142,8 @@ def zeros(count: int, dtype: Any) -> Any:
     if size < LARGE or not hasattr(mmap, "MADV_HUGEPAGE"):
         return np.zeros(count, dtype)
     pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    pages.madvise(mmap.MADV_HUGEPAGE)
+    with suppress(OSError):  # not every system that knows the word has such pages
+        pages.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(pages, dtype)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from stormlab.sim.fast.calendar import calendar_at, put
 from stormlab.sim.fast.chance import draw, uniform
-from stormlab.sim.fast.gates import OVERLOADED, PENDING
+from stormlab.sim.fast.gates import ERROR, OVERLOADED, PENDING
 from stormlab.sim.fast.memory import part
 from stormlab.sim.fast.records import condition_at, job_at, queued_at
 
@@ -20,8 +20,10 @@ from stormlab.sim.fast.records import condition_at, job_at, queued_at
 def submit(world: Any, service: Any, caller: int, number: int, key: int, until: float, now: float) -> Any:
     """An attempt arrives, whose caller leaves at ``until``; answers how it ended, or that it is ``PENDING``."""
     service.arrived += 1
-    if service.error > 0.0 and (service.error >= 1.0 or uniform(world.streams, service.faults) < service.error):
-        return service.error_ending
+    if service.error > 0.0:
+        chance = uniform(world.streams, service.faults)
+        if chance < service.error:
+            return OVERLOADED if chance < service.overload else ERROR
     if service.busy < service.workers and service.frozen == 0:
         begin(world, service, caller, number, key, until, now)
         return PENDING
@@ -49,13 +51,15 @@ def service_seconds(world: Any, service: Any) -> Any:
 
 @part
 def begin(world: Any, service: Any, caller: int, number: int, key: int, until: float, now: float) -> None:
-    """An idle worker takes an attempt."""
+    """An idle worker takes an attempt; what would be done after the end of the run is never done."""
     work = service.idle
     job = job_at(service.jobs, work)
     service.idle = job.following
     service.busy += 1
     job.until, job.caller, job.number, job.key = until, caller, number, key
-    put(calendar_at(service.works, 0), work, now + service_seconds(world, service))
+    done = now + service_seconds(world, service)
+    if done < world.end:
+        put(calendar_at(service.works, 0), work, done)
 
 
 @part
@@ -89,7 +93,7 @@ def change_conditions(service: Any, row: Any, now: float) -> None:
     """What holds for a service in the regime that begins now."""
     condition = condition_at(service.conditions, row)
     service.workers, service.speed, service.queue_limit = condition.workers, condition.speed, condition.queue
-    service.error, service.error_ending = condition.error, condition.error_ending
+    service.error, service.overload = condition.error, condition.overload
     if condition.frozen != 0 and service.frozen == 0:
         service.frozen_since = now
     elif condition.frozen == 0 and service.frozen != 0:

@@ -14,6 +14,7 @@ from stormlab.scenario.parts import Cache, ExponentialSlowdown, Keys, ZipfKeys
 from stormlab.scenario.recorder import SAMPLE, Recorder
 from stormlab.scenario.streams import generator
 from stormlab.sim.fast import chance, gates, records
+from stormlab.sim.fast.attempts import CEILINGS
 from stormlab.sim.fast.calendar import FEW
 from stormlab.sim.fast.regimes import conditions_of, regimes_of, stretches_of
 from stormlab.sim.fast.room import BUCKETS, ROOM, World, chained, clients_with_nothing_to_do, one
@@ -28,18 +29,18 @@ CROWD = 64
 _STREAMS_OF = {"front": (records.FRONT, records.FRONT_FAULTS), "back": (records.BACK, records.BACK_FAULTS)}
 
 _KINDS = ("none", "fixed", "exponential", "full-jitter", "equal-jitter", "decorrelated-jitter", "book-jitter")
-_STREAMS = (
-    "service",
-    "policies",
-    "think",
-    "faults",
-    "edge",
-    "dependency",
-    "dependency faults",
-    "keys",
-    "jitter",
-    "flush",
-)
+_STREAMS = {
+    records.FRONT: "service",
+    records.POLICIES: "policies",
+    records.THINK: "think",
+    records.FRONT_FAULTS: "faults",
+    records.EDGE: "edge",
+    records.BACK: "dependency",
+    records.BACK_FAULTS: "dependency faults",
+    records.KEYS: "keys",
+    records.JITTER: "jitter",
+    records.FLUSH: "flush",
+}
 
 
 def world_of(scenario: Scenario, seed: int) -> World:
@@ -134,7 +135,8 @@ def _place_cache(world: World, cache: Cache, asked: Keys, bins: int) -> None:
 def streams_of(seed: int) -> Any:
     """Every stream at its beginning."""
     streams = np.zeros(len(_STREAMS), chance.STREAM)
-    streams["state"] = [generator(seed, "fast", one).integers(2**64, dtype=np.uint64) for one in _STREAMS]
+    for stream, name in _STREAMS.items():
+        streams["state"][stream] = generator(seed, "fast", name).integers(2**64, dtype=np.uint64)
     return streams
 
 
@@ -187,7 +189,7 @@ def _plant(scenario: Scenario, client: Client, stretches: Any) -> dict[str, Any]
         deadline=deadline.seconds if deadline else np.inf,
         retries=retry.max_retries if retry else 0,
         breaker_first=bool(gates_in_order) and "breaker" in gates_in_order[0],
-        users=int(stretches["start"].max()) if closed else 0,
+        users=1 + int(max(stretches["start"].max(), stretches["end"].max())) if closed else 0,
         fewest=np.floor(min(stretches["start"].min(), stretches["end"].min())) if closed else 0,
         duration=scenario.run.duration,
         end=scenario.run.duration + Recorder.DRAIN,
@@ -220,12 +222,12 @@ def _backoff(backoff: Any) -> dict[str, float]:
 
 
 def _ceilings(client: Client) -> Any:
-    """Those of the backoff, one per retry."""
+    """Those of the backoff, one per retry, as long as they grow."""
     retry = _policy(client, "retry")
     if retry is None:
         return np.zeros(1)
     base = float(getattr(retry.backoff, "base", getattr(retry.backoff, "delay", 0.0)))
-    doublings = np.minimum(np.arange(max(retry.max_retries, 1)), 1000.0)
+    doublings = np.arange(min(max(retry.max_retries, 1), CEILINGS), dtype=np.float64)
     return np.minimum(float(getattr(retry.backoff, "cap", base)), base * 2.0**doublings)
 
 

@@ -8,9 +8,7 @@ import numpy as np
 
 from stormlab.sim.fast.gates import OK
 from stormlab.sim.fast.memory import part, real, small, whole
-from stormlab.sim.fast.records import ATTEMPTS, FAILED, GOODPUT, OFFERED, SUCCEEDED, call_at, lookups_at, sample_at
-
-__all__ = ["ATTEMPTS", "OFFERED", "bin_of", "count", "note", "sample"]
+from stormlab.sim.fast.records import FAILED, GOODPUT, SUCCEEDED, call_at, lookups_at, sample_at
 
 
 @part

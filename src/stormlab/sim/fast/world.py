@@ -91,7 +91,7 @@ def _record_service(scenario: Scenario, world: World, recorder: Recorder, name: 
     for bin_, (row, sample) in enumerate(zip(rows.tolist(), samples.tolist(), strict=True)):
         now = conditions[row]
         workers = best_concurrency(service.slowdown, int(now["workers"])) * now["speed"]
-        up = 0.0 if now["frozen"] else 1.0
+        up = 0.0 if now["frozen"] else 1.0  # of the one replica
         queue, busy, *counted, arrived = sample
-        log.sample(bin_, queue=queue, busy=busy, capacity=up * service.capacity_of(workers), counts=tuple(counted))
+        log.sample(bin_, queue=queue, busy=busy, capacity=service.capacity_of(up * workers), counts=tuple(counted))
         log.sample_more(bin_, arrivals=arrived, in_service=up)
