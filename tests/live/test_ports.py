@@ -27,6 +27,12 @@ def test_nobody_is_given_a_port_that_another_was_given_and_does_not_listen_on_ye
     assert len(others) > 5_000 and not others & given
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems let nobody listen on a port that is held")
+def test_many_that_are_asked_for_at_once_are_held_together() -> None:
+    given = set(ports.free(300))
+    assert not {drawn() for _ in range(20_000)} & given
+
+
 def test_a_server_listens_on_a_port_that_was_given() -> None:
     (port,) = ports.free(1)
     assert not ports.answers(port)

@@ -14,14 +14,18 @@ from stormlab.errors import BadInput
 HOST = "127.0.0.1"
 #: The first of the ports that Linux gives to outgoing connections.
 _EPHEMERAL = 32_768
-#: Ports that were given out stay bound on Linux, the last hundred of them, by these files. The system gives them to
-#: nobody else then, also in other processes, but servers, which set SO_REUSEADDR, may listen there.
+#: Ports that were given out stay bound on Linux by these files, the last hundred of them and all that were given with
+#: the last one. The system gives them to nobody else then, also in other processes, but servers, which set
+#: SO_REUSEADDR, may listen there.
 _HELD: deque[int] = deque()
-_MOST_HELD = 100 if sys.platform == "linux" else 0
+_HOLDS, _MOST_HELD = sys.platform == "linux", 100
 
 
 def free(count: int) -> list[int]:
-    """``count`` different ports on which nothing listens; they are the caller's until a hundred others were given."""
+    """``count`` different ports on which nothing listens; they are the caller's until a hundred others were given.
+
+    Who needs more than a hundred asks for all of them at once.
+    """
     sockets = [socket.socket() for _ in range(count)]
     for sock in sockets:
         sock.bind((HOST, 0))
@@ -29,7 +33,7 @@ def free(count: int) -> list[int]:
     for sock in sockets:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         _HELD.append(sock.detach())
-    while len(_HELD) > _MOST_HELD:
+    while len(_HELD) > (max(_MOST_HELD, count) if _HOLDS else 0):
         os.close(_HELD.popleft())
     return numbers
 

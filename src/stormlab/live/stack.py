@@ -11,6 +11,7 @@ import contextlib
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -84,7 +85,9 @@ class Stack:
         self._children: list[Child] = []
         self.control: ToxiproxyClient
         self.proxy_kind = ""
-        self.processes, self._guests = _processes(scenario)
+        numbers = iter(ports.free(1 + 3 * sum(service.replicas for service in scenario.services.values())))
+        self._proxy_port = next(numbers)
+        self.processes, self._guests = _processes(scenario, numbers)
         self.replicas = [replica for process in self.processes for replica in process.replicas] + self._guests
 
     def __enter__(self) -> Stack:
@@ -209,7 +212,7 @@ class Stack:
             self.proxy_kind = f"{self.control.version()} at {self._proxy}"
             return
         binary = programs.toxiproxy(self._proxy)
-        (port,) = ports.free(1)
+        port = self._proxy_port
         command = (
             [str(binary), "-host", ports.HOST, "-port", str(port)]
             if binary is not None
@@ -229,9 +232,8 @@ class Stack:
         stop_all(self._children)
 
 
-def _processes(scenario: Scenario) -> tuple[list[Process], list[Replica]]:
-    """The processes of all services, with ports that are free, and the replicas that are running already."""
-    numbers = iter(ports.free(3 * sum(service.replicas for service in scenario.services.values())))
+def _processes(scenario: Scenario, numbers: Iterator[int]) -> tuple[list[Process], list[Replica]]:
+    """The processes of all services, with the next ``numbers`` as ports, and the replicas that are running already."""
     processes, guests = [], []
     for name, service in scenario.services.items():
         if service.url is not None:
