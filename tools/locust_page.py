@@ -5,6 +5,7 @@ python -m tools.locust_page     writes docs/images/locust-charts.png
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -58,11 +59,10 @@ class Page:
         wait_for(lambda: _done(lambda: self._choose_users(users)))
         self._open("Custom parameters")
         self._open("Advanced options")
-        self._choose("shapeClass", shape)
+        self._write("shapeClass", shape)
         for name, value in options.items():
             self._write(name, value)
-        wait_for(lambda: _done(self.find("button[type=submit]")[0].click))
-        wait_for(lambda: self.state() in ("spawning", "running"))
+        wait_for(self._submitted)
 
     def state(self) -> str:
         return str(self.stats()["state"])
@@ -83,7 +83,12 @@ class Page:
     def shapes(self) -> list[str]:
         self.chrome.get(self.url)
         wait_for(lambda: self.find("select[name=shapeClass] option"))
-        return [option.text for option in self.find("select[name=shapeClass] option")]
+        return self.texts("select[name=shapeClass] option")
+
+    def texts(self, css: str) -> list[str]:
+        """What all such elements say, read at one moment: they come and go while the page is being drawn."""
+        script = "return [...document.querySelectorAll(arguments[0])].map(one => one.textContent.trim())"
+        return self.chrome.execute_script(script, css)  # type: ignore[no-any-return]
 
     def find(self, css: str) -> list[WebElement]:
         return self.chrome.find_elements(By.CSS_SELECTOR, css)
@@ -100,6 +105,13 @@ class Page:
         self._click(words)
         time.sleep(0.4)  # the fold opens slowly, and what is inside cannot be written to before
 
+    def _submitted(self) -> bool:
+        """Whether the load has begun; a click on a page that is being drawn may meet nothing."""
+        if _done(lambda: self.find("button[type=submit]")[0].click()):
+            with contextlib.suppress(TimeoutError):
+                return wait_for(lambda: self.state() in ("spawning", "running"), 10)
+        return False
+
     def _choose_users(self, users: set[str]) -> None:
         for row in self.find("table tbody tr"):
             box = row.find_element(By.CSS_SELECTOR, "input[type=checkbox]")
@@ -112,18 +124,21 @@ class Page:
                 option.click()
 
     def _write(self, name: str, value: str) -> None:
+        wait_for(lambda: _done(lambda: self._write_now(name, value)))
+
+    def _write_now(self, name: str, value: str) -> None:
         box = self.find(f"[name={name}]")[0]
         if box.tag_name == "select":
-            return self._choose(name, value)
-        wait_for(lambda: _done(lambda: box.send_keys("\ue009a\ue000", value)))  # all of it is replaced: Ctrl-A
-        return None
+            self._choose(name, value)
+        else:
+            box.send_keys("\ue009a\ue000", value)  # all of it is replaced: Ctrl-A
 
 
 def _done(action: Callable[[], object]) -> bool:
     """Whether it could be done: the page may be drawing itself anew, and folds open slowly."""
     try:
         action()
-    except (*_BUSY, StopIteration):
+    except (*_BUSY, StopIteration, IndexError):
         return False
     return True
 

@@ -68,6 +68,7 @@ def test_a_scenario_starts_and_stops_by_its_buttons(page: webdriver.Chrome, up: 
     find(page, "[data-scenario='retry-storm']").click()
     wait_for(lambda: "retry-storm is under way" in find(page, "#scenario").text)
     wait_for(lambda: any(one["name"] == "run-kv-0" for one in up.ask("/api/state")["targets"]), 90)
+    find(page, "[data-proxy='kv-0']")  # its box moves the button down
     find(page, "#scenarios > button").click()
     wait_for(lambda: "under way" not in find(page, "#scenario").text)
     wait_for(lambda: not any(one["name"].startswith("run-") for one in up.ask("/api/state")["targets"]))

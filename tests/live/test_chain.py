@@ -11,7 +11,7 @@ from stormlab import sim
 from stormlab.scenario.vocabulary import Word
 from tests.live.programs import played
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize(("variant", "word"), [("", Word.METASTABLE), ("budget", Word.RECOVERED)])

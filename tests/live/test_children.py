@@ -83,12 +83,13 @@ def test_a_child_that_will_not_end_is_killed(tmp_path: Path, monkeypatch: pytest
 
 
 def test_what_a_child_started_ends_with_it(tmp_path: Path) -> None:
-    program = f"import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', {SLEEPER!r}]); " + (
-        "print(p.pid, flush=True); time.sleep(60)"
+    sleeper = f"[sys.executable, '-c', {SLEEPER!r}], stdout=subprocess.DEVNULL"
+    program = f"import subprocess, sys, time; p = subprocess.Popen({sleeper}); " + (
+        "print('up', p.pid, flush=True); time.sleep(60)"
     )
     parent = child(tmp_path, program)
     parent.wait_until(lambda: is_up(tmp_path), seconds=20)
-    grandchild = int((tmp_path / "log").read_text(encoding="utf-8").split()[0])
+    grandchild = int((tmp_path / "log").read_text(encoding="utf-8").split()[1])
     parent.stop()
     wait_for(lambda: not alive(grandchild), what="the grandchild's end")
 

@@ -10,7 +10,7 @@ import stormlab
 from stormlab import sim
 from tests.live.programs import played
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 
 def test_a_throttle_per_caller_gives_the_same_shares_live(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from stormlab.report.divergence import DECISIVE, divergences
 from stormlab.scenario.vocabulary import Word
 from tests.live.programs import played
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 #: Scenario seconds per second: as fast as two cores can play the storm without being late.
 SPEED = {"run.live_speed": 1.5}

@@ -10,7 +10,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from stormlab.errors import BadInput
-from stormlab.live import survey as module
 from stormlab.live.survey import Survey, survey
 from stormlab.scenario.external import Address
 
@@ -39,9 +38,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setattr(module, "ALONE", 5)
-    monkeypatch.setattr(module, "SECONDS", 0.4)
+def port() -> Iterator[int]:
     with _Server(("127.0.0.1", 0), _Slotted) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()

@@ -33,7 +33,7 @@ def page(
 
 def test_our_shapes_and_classes_can_be_chosen(page: Page) -> None:
     assert page.shapes() == ["Default", "Constant", "DailyWave", "FlashCrowd", "Ramp", "Replay", "Spike", "Step"]
-    classes = [row.text.strip() for row in page.find("table tbody tr")]
+    classes = page.texts("table tbody tr")
     assert classes == ["Fibonacci", "GatewayBrowser", "KvGrpc", "KvHotKey", "KvMixed", "KvReader", "KvWriter"]
 
 
@@ -50,6 +50,6 @@ def test_a_load_is_started_watched_and_stopped(page: Page, loaded: Loaded, tmp_p
 
     def reported() -> bool:
         page.chrome.get(f"{page.url}/load-report")
-        return any("Stopped after" in one.text for one in page.find("main"))
+        return any("Stopped after" in text for text in page.texts("main"))
 
     wait_for(reported)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -32,8 +33,12 @@ class Split(NamedTuple):
 
 def workers(pid: int) -> list[int]:
     """The workers that a load test started."""
-    found = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [one for one in found if b"--worker\0" in Path(f"/proc/{one}/cmdline").read_bytes()]
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if b"--worker\0" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(int(child))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +96,13 @@ class Stalled(NamedTuple):
 def stalled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stalled]:
     """A server that stands still for a while, loaded in both ways."""
     folder = tmp_path_factory.mktemp("stalled")
-    common = ["-t", f"{LENGTH:g}s", "--fill", "no", "KvReader"]
+    common = ["--fill", "no", "KvReader"]
     with playing() as (serve, play):
         servers = [serve(stall_at=STALL_AT, stall_for=STALL) for _ in range(2)]
         rate = ["--rate", str(1 / EVERY), "--arrivals", "paced"]
-        open_ = play(folder / "open", "-H", servers[0].url, *rate, *common)
-        closed = play(
-            folder / "closed", "-H", servers[1].url, "--loop", "closed", "-u", "1", "--think-time", str(EVERY), *common
-        )
+        open_ = play(folder / "open", "-H", servers[0].url, *rate, "-t", f"{LENGTH:g}s", *common)
+        user = ["--loop", "closed", "-u", "1", "--think-time", str(EVERY)]
+        closed = play(folder / "closed", "-H", servers[1].url, *user, "-t", f"{2 * LENGTH:g}s", *common)
         assert [open_.status(), closed.status()] == [0, 0]
         yield Stalled(open_, closed)
 

@@ -17,6 +17,7 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 
 from stormlab.live import ports
 from tools import notebooks
@@ -25,6 +26,7 @@ from tools.waiting import wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.real, pytest.mark.timeout(600)]
 T = TypeVar("T")
+click = WebElement.click
 
 LESSON = notebooks.FOLDER / "02_anatomy_of_a_retry_storm.py"
 PICTURE, HANDLE = "img.widget-image", ".widget-slider .noUi-handle"
@@ -86,10 +88,10 @@ def all_of(page: webdriver.Chrome, css: str) -> list[Any]:
     return page.find_elements(By.CSS_SELECTOR, css)
 
 
-def clicked(page: webdriver.Chrome, css: str) -> bool:
-    """Whether the first such element could be clicked: the page may be building itself still."""
+def done(page: webdriver.Chrome, css: str, action: Callable[[Any], None]) -> bool:
+    """Whether it could be done to the first such element: the page may be building itself still."""
     with contextlib.suppress(WebDriverException, IndexError):
-        all_of(page, css)[0].click()
+        action(all_of(page, css)[0])
         return True
     return False
 
@@ -103,7 +105,7 @@ def seen(page: webdriver.Chrome, css: str, what: str) -> list[str]:
 def cells_run(page: webdriver.Chrome) -> bool:
     """Whether the three cells have run; has them run if none of them is about to."""
     numbers = [one.strip("[]:") for one in seen(page, ".jp-Cell .jp-InputPrompt", "textContent")[:3]]
-    if len(numbers) == 3 and "*" not in numbers and " " in numbers and clicked(page, ".jp-Cell .cm-content"):
+    if len(numbers) == 3 and "*" not in numbers and " " in numbers and done(page, ".jp-Cell .cm-content", click):
         for _ in range(3):
             ActionChains(page).key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
         time.sleep(5)  # a kernel that is not connected yet runs nothing: then none is about to after this
@@ -114,10 +116,9 @@ def test_a_slider_changes_the_figure(page: webdriver.Chrome, record_property: Ca
     eventually(lambda: all_of(page, ".jp-Notebook-ExecutionIndicator[data-status='idle']"))
     eventually(lambda: cells_run(page), 300)
     before = eventually(lambda: [one for one in seen(page, PICTURE, "src") if one])
-    assert len(seen(page, ".widget-radio input", "value")) == 2
-    eventually(lambda: clicked(page, HANDLE))
+    eventually(lambda: len(seen(page, ".widget-radio input", "value")) == 2)
     began = time.monotonic()
-    all_of(page, HANDLE)[0].send_keys(Keys.ARROW_RIGHT)
+    eventually(lambda: done(page, HANDLE, lambda one: one.send_keys(Keys.ARROW_RIGHT)))
     eventually(lambda: seen(page, PICTURE, "src") != before)
     record_property("seconds from key to picture", round(time.monotonic() - began, 2))
     print(f"{time.monotonic() - began:.2f} s from key to picture")

@@ -38,7 +38,7 @@ def test_a_throttled_service_answers_429_and_its_health_as_ever() -> None:
 
 
 def test_a_shedding_service_looks_at_its_own_queue() -> None:
-    flags = ["--workers", "1", "--service-time", "fixed:0.05", "--guards", '[{"kind": "queue-shed", "limit": 1}]']
+    flags = ["--workers", "1", "--service-time", "fixed:0.5", "--guards", '[{"kind": "queue-shed", "limit": 1}]']
     answers = asked(Fibonacci(settings(*flags)), *["/?n=6"] * 4)
     assert sorted(answer.status_code for answer in answers) == [200, 200, 503, 503]
     assert {answer.json()["reason"] for answer in answers if answer.status_code == 503} == {"shed-queue"}
@@ -49,11 +49,11 @@ def test_a_service_with_codel_turns_away_who_waits_too_long() -> None:
         "--workers",
         "1",
         "--service-time",
-        "fixed:0.05",
+        "fixed:0.5",
         "--queue-discipline",
         "codel",
         "--queue-interval",
-        "0.07",
+        "0.7",
     ]
     service = Fibonacci(settings(*flags))
     answers = asked(service, *["/?n=6"] * 5)

@@ -15,7 +15,14 @@ pytestmark = pytest.mark.live
 
 
 def test_requests_are_logged_with_their_trace_and_sampled(tmp_path: Path) -> None:
-    kv = Running(tmp_path / "kv.log", log_first=3, log_then=0, log_level="DEBUG", tlog_db_password="s3cret")
+    kv = Running(
+        tmp_path / "kv.log",
+        log_first=3,
+        log_then=0,
+        log_level="DEBUG",
+        tlog_durability="never",
+        tlog_db_password="s3cret",
+    )
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     seen: list[str] = []
     try:

@@ -155,7 +155,7 @@ def test_a_full_queue_is_503_and_health_passes_by() -> None:
         refused = await client.get("/?n=6")
         assert (refused.status_code, refused.json()["reason"]) == (503, "queue-full")
         assert (await client.get("/livez")).status_code == 200
-        assert metric((await client.get("/metrics")).text, names.CAPACITY) == 20
+        assert metric((await client.get("/metrics")).text, names.CAPACITY) == 1
         assert (await waiting).text == "13"
 
-    talk(body, workers=1, service_time="fixed:0.05", queue_limit=0)
+    talk(body, workers=1, service_time="fixed:1", queue_limit=0)
