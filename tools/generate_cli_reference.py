@@ -24,15 +24,18 @@ Results go to standard output, progress and errors to standard error. `stormlab 
 | status | meaning |
 |---|---|
 | 0 | the expectations of the scenario hold |
-| 1 | they do not |
+| 1 | they do not; of some commands something else, see below |
 | 2 | something that was given cannot be used; the message says what, where and what to do |
 | 3 | a live run is void: its conditions were not those that the scenario asks for |
 | 70 | an error of ours, or of a process that a live run started |
 | 130 | interrupted; what was started is ended, runs that were complete stay |
 
 Several seeds: an expectation holds when it holds in its `share` of them (default: all), in each world by itself. A
-void run comes before an expectation that does not hold, since it says nothing about it. `doctor` exits with 1 when not
-even simulations can run.
+void run comes before an expectation that does not hold, since it says nothing about it.
+
+These exit with 1 as well: `diff` when a measure is worse, `seeds` when `--most` seeds were not enough, `load` when
+something of its `--expect` does not hold, `doctor` when not even simulations can run or a number of a running stack is
+off.
 
 ## What a run leaves behind
 
@@ -72,15 +75,21 @@ A line in the shell's start-up file completes commands, options, scenarios and v
 def page() -> str:
     """The whole reference as Markdown."""
     context = click.Context(cli, info_name="stormlab")
-    sections = [_section(context, command) for command in cli.commands.values()]
+    sections = [_section(context, command, level="###") for command in cli.commands.values()]
     return "\n".join([INTRODUCTION, "## Commands", "", *sections])
 
 
-def _section(parent: click.Context, command: click.Command) -> str:
+def _section(parent: click.Context, command: click.Command, *, level: str) -> str:
     context = click.Context(command, info_name=command.name, parent=parent)
-    usage = " ".join(["stormlab", str(command.name), *command.collect_usage_pieces(context)])
+    path = context.command_path
+    usage = " ".join([path, *command.collect_usage_pieces(context)])
+    title = f"{level} {path.removeprefix('stormlab ')}"
+    below = command.commands.values() if isinstance(command, click.Group) else ()
     return "\n".join(
-        [f"### {command.name}", "", f"`{usage}`", "", *_prose(command.help or ""), *_options(command, context)]
+        [
+            *(title, "", f"`{usage}`", "", *_prose(command.help or ""), *_options(command, context)),
+            *(_section(context, one, level=f"{level}#") for one in below),
+        ]
     )
 
 
@@ -94,7 +103,8 @@ def _prose(text: str) -> Iterator[str]:
 
 def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     records = [one.get_help_record(context) for one in command.params if isinstance(one, click.Option)]
-    rows = [f"| `{names}` | {meaning} |" for names, meaning in filter(None, records)]
+    cells = [[cell.replace("|", "\\|") for cell in record] for record in filter(None, records)]
+    rows = [f"| `{names}` | {meaning} |" for names, meaning in cells]
     if rows:
         yield from ("| option | |", "|---|---|", *rows, "")
 

@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from stormlab.errors import InvalidValue
 from stormlab.policies import HealthCheck, OutlierEjection, Panic
-from stormlab.scenario.disturbances import Disturbance, Toxic
+from stormlab.scenario.disturbances import Disturbance, Through, Toxic
 from stormlab.scenario.model import (
     AnyDistribution,
     Arrivals,
@@ -31,7 +31,7 @@ from stormlab.scenario.model import (
     Service,
 )
 from stormlab.scenario.parts import Buffer, Cache, Keys, Lease, Slowdown
-from stormlab.scenario.patterns import PolicySpec
+from stormlab.scenario.patterns import GuardSpec, PolicySpec
 from stormlab.scenario.processes import Autoscale, Checkers, Crash, Peers, Record, Startup
 from stormlab.scenario.schema import annotated, every_table, is_table, keys, kind_of, members, unit
 from stormlab.scenario.vocabulary import MEASURE_UNITS, TIME_TO_RECOVER, Word
@@ -45,39 +45,55 @@ INTRODUCTION = """\
 
 Every table and key of a scenario file. [scenario-guide.md](scenario-guide.md) explains it with an example.
 Durations are in seconds, rates per second; unknown keys are refused. A key without a default has to be given, one whose
-default is "none" may be left out. Names of services and clients are lower-case letters, digits and hyphens.
+default is "none" may be left out. Names of services and clients are lower-case letters, digits and hyphens; they begin
+with a letter and have 32 characters at most.
 """
 
-#: Which tables stand where; those told apart by `kind` come as lists of alternatives.
-TABLES: list[tuple[str, list[type]]] = [
-    ("Top level", [Scenario]),
-    ("`[run]`", [RunSettings]),
-    ("`[services.NAME]`", [Service, Queue, Lease, Startup, Crash, Peers, Autoscale, Record, Checkers]),
-    ("`[services.NAME]`: `outlier`, `health`, `panic`", [OutlierEjection, HealthCheck, Panic]),
-    ("`[[services.NAME.calls]]`", [Dependency, Cache, Buffer]),
-    ("`[clients.NAME]`", [Client]),
-    ("`[[expect]]`", [Expectation]),
-    ("`[[timeline]]`", [Moment]),
+#: Which table stands where; those told apart by `kind` come as lists of alternatives.
+TABLES: list[tuple[str, type]] = [
+    ("Top level", Scenario),
+    ("`[run]`", RunSettings),
+    ("`[services.NAME]`", Service),
+    ("`queue` of a service", Queue),
+    ("`outlier` of a service", OutlierEjection),
+    ("`health` of a service", HealthCheck),
+    ("`panic` of a service", Panic),
+    ("`lease` of a service", Lease),
+    ("`startup` of a service", Startup),
+    ("`crash` of a service", Crash),
+    ("`peers` of a service", Peers),
+    ("`autoscale` of a service", Autoscale),
+    ("`record` of a service", Record),
+    ("`checkers` of a service", Checkers),
+    ("`[[services.NAME.calls]]`", Dependency),
+    ("`cache` of a call", Cache),
+    ("`buffer` of a call", Buffer),
+    ("`[clients.NAME]`", Client),
+    ("`[[expect]]`", Expectation),
+    ("`[[timeline]]`", Moment),
 ]
 _FILLED_IN = {"name", "variant"}
-_EVERY_DISTURBANCE = ("name", "at", "for", "target")
+_EVERY_DISTURBANCE = ("name", "at", "for", "target", "through")
+#: What the file calls the tables that have a name of their own in Python.
+_KINDS = {table.__name__: kind_of(table) for table in every_table(Scenario) if kind_of(table)}
 
 
 def page() -> str:
     """The whole reference as Markdown."""
-    sections = [line for title, tables in TABLES for line in _section(title, tables)]
+    sections = [line for title, table in TABLES for line in _section(title, table)]
     backoffs = _tables_in(keys(_of_kind("retry"))["backoff"])
     disturbances = [table for table in every_table(Scenario) if issubclass(table, Disturbance)]
     return "\n".join(
         [
             INTRODUCTION,
             *sections,
-            *_choices("Distributions (`service_time`, `think_time`)", _tables_in(AnyDistribution)),
+            *_choices("Distributions (`service_time`, `think_time`, `takes`)", _tables_in(AnyDistribution)),
             *_choices("`slowdown`", _tables_in(Slowdown)),
             *_choices("`arrivals`", _tables_in(Arrivals)),
             *_choices("`keys` and `callers`", _tables_in(Keys)),
             *_choices("`policies`, the outermost first", _tables_in(PolicySpec)),
-            *_choices("`backoff` of `retry`", backoffs),
+            *_choices("`backoff` of `retry` and of `startup`", backoffs),
+            *_guards(),
             "## `[[faults]]` and `[[interventions]]`",
             "",
             *_prose(Disturbance),
@@ -85,6 +101,7 @@ def page() -> str:
             "Network toxics have `toxicity` and `stream` in common:",
             "",
             *_prose(Toxic),
+            *_section("`through` of an intervention", Through, level="###"),
             *_alternatives(disturbances, without=_EVERY_DISTURBANCE),
             *_measures(),
             *_verdicts(),
@@ -102,11 +119,18 @@ whole table. `[variants.NAME.set]` holds dotted keys for places inside lists, wh
 """
 
 
-def _section(title: str, tables: Iterable[type]) -> Iterator[str]:
-    yield from (f"## {title}", "")
-    for table in tables:
-        yield from _prose(table)
-        yield from _keys(table, [key for key in keys(table) if table is not Scenario or key not in _FILLED_IN])
+def _section(title: str, table: type, *, level: str = "##") -> Iterator[str]:
+    yield from (f"{level} {title}", "", *_prose(table))
+    yield from _keys(table, [key for key in keys(table) if table is not Scenario or key not in _FILLED_IN])
+
+
+def _guards() -> Iterator[str]:
+    """Those at the door of a service alone, and the names of those that callers may have as well."""
+    guards, policies = _tables_in(GuardSpec), _tables_in(PolicySpec)
+    names = [f"`{kind_of(table)}`" for table in guards if table in policies]
+    yield from ("## `guards` of a service, the outermost first", "")
+    yield from (f"{', '.join(names[:-1])} and {names[-1]}, which stand above among the policies, and:", "")
+    yield from _alternatives(table for table in guards if table not in policies)
 
 
 def _choices(title: str, tables: Iterable[type]) -> Iterator[str]:
@@ -121,9 +145,9 @@ def _alternatives(tables: Iterable[type], *, without: Iterable[str] = ()) -> Ite
 
 
 def _prose(table: type) -> Iterator[str]:
-    """The docstring, with the roles of its markup as code."""
+    """The docstring, with the roles of its markup as code and with the words of the file for names of Python."""
     text = re.sub(r":\w+:`~?([^`]+)`", lambda role: f"`{role[1].rpartition('.')[2]}`", getdoc(table) or "")
-    yield from (text.replace("``", "`"), "")
+    yield from (re.sub(r"`(\w+)`", lambda name: f"`{_KINDS.get(name[1], name[1])}`", text.replace("``", "`")), "")
 
 
 def _keys(table: type, names: Iterable[str]) -> Iterator[str]:

@@ -44,7 +44,7 @@ class Through(Strict):
 
 
 class Disturbance(Strict):
-    """Something that happens to ``target`` from ``at`` on, for ``lasting`` s (key ``for``; absent: to the end).
+    """Something that happens to ``target`` from ``at`` on. It ends ``for`` s later, or with the run when none is given.
 
     An intervention with ``through`` takes effect only once its operators have got through.
     """
