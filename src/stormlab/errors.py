@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 
+def how_to_install(extra: str = "") -> str:
+    """The remedy where libraries are missing, those of ``extra`` or the ones that are always needed.
+
+    It takes a clone: stormlab is in no package index.
+    """
+    wanted = f"'.[{extra}]'" if extra else "."
+    return f"in a clone of stormlab: `make setup`, or `pip install -e {wanted}`"
+
+
 class StormlabError(Exception):
     """Base of everything this library raises on purpose."""
 

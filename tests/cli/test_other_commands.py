@@ -85,8 +85,8 @@ def test_doctor_without_an_essential_exits_with_1(call: Call, monkeypatch: pytes
     monkeypatch.setattr(import_module("stormlab.cli.doctor"), "requirements", lambda: asked)
     done = call("doctor")
     assert done.exit_code == 1
-    assert "without no-such-library" in done.stdout and "pip install 'stormlab'" in done.stdout
-    assert "without no-such-extra" in done.stdout and "pip install 'stormlab[live]'" in done.stdout
+    assert "without no-such-library" in done.stdout and "`pip install -e .`" in done.stdout
+    assert "without no-such-extra" in done.stdout and "`pip install -e '.[live]'`" in done.stdout
 
 
 def test_services_lists_those_of_the_checkout(call: Call) -> None:

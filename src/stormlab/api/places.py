@@ -13,7 +13,7 @@ from multiprocessing.connection import wait
 from typing import Any, TypeAlias
 
 from stormlab.api.execution import interrupts_held, result_of
-from stormlab.errors import BadInput
+from stormlab.errors import BadInput, how_to_install
 
 #: Plays one point, given its column and its row.
 PlayPoint: TypeAlias = Callable[[int, int], dict[str, Any]]
@@ -49,7 +49,7 @@ def on_dask(play: PlayPoint, points: Sequence[tuple[int, int]], *, address: str)
     try:
         distributed: Any = import_module("distributed")
     except ImportError:
-        raise BadInput("--dask: distributed is not installed; pip install 'stormlab[dask]'") from None
+        raise BadInput(f"--dask: distributed is not installed; {how_to_install('dask')}") from None
     try:
         client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -17,6 +17,7 @@ import click
 
 from stormlab.console.checkup import Finding
 from stormlab.console.site import State
+from stormlab.errors import how_to_install
 from stormlab.live.ports import answers
 from stormlab.live.programs import PROGRAMS, find
 
@@ -101,13 +102,12 @@ def requirements() -> dict[str, list[str]]:
 
 def _libraries(extra: str, needed: list[str]) -> Finding:
     missing = [name for name in needed if not _installed(name)]
-    wanted = f"stormlab[{extra}]" if extra else "stormlab"
     purpose = PURPOSES.get(extra, "")
     return Finding(
         name=f"extra {extra}" if extra else "libraries",
         ok=not missing,
         found=": ".join(filter(None, [purpose, f"without {', '.join(missing)}" if missing else ""])) or "installed",
-        remedy=f"`uv sync --all-extras` in the checkout, or `pip install '{wanted}'`",
+        remedy=how_to_install(extra),
         essential=not extra,
     )
 

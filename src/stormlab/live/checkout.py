@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
-from stormlab.errors import BadInput
+from stormlab.errors import BadInput, how_to_install
 
 _MARK = Path("services") / "kv" / "__main__.py"
 _NEEDED = {"locust": "live", "aiohttp": "chaos", "starlette": "services", "prometheus_client": "services"}
@@ -33,8 +33,7 @@ def require_extras() -> None:
     if missing:
         extras = ", ".join(sorted({_NEEDED[name] for name in missing}))
         raise BadInput(
-            f"running live needs {', '.join(missing)}: install the extras {extras}, for example with "
-            "`pip install -e '.[live]'`"
+            f"running live needs {', '.join(missing)}: install the extras {extras}; {how_to_install('live')}"
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 
-from stormlab.errors import BadInput
+from stormlab.errors import BadInput, how_to_install
 from stormlab.scenario.model import Closed, Paced, Poisson, Scenario, Trace
 from stormlab.scenario.result import Result
 
@@ -35,7 +35,7 @@ def require(scenario: Scenario, engine: str) -> None:
 def objection(scenario: Scenario) -> str | None:
     """Why the kernel cannot play ``scenario`` here; ``None`` when it can."""
     if find_spec("numba") is None:
-        return "numba is not installed (pip install 'stormlab[fast]')"
+        return f"numba is not installed ({how_to_install('fast')})"
     from stormlab.sim.fast.fit import misfit
 
     return misfit(scenario)

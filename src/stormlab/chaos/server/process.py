@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stormlab.chaos.server.registry import ApiError, Body, Limits, Registry
-from stormlab.errors import BadInput
+from stormlab.errors import BadInput, how_to_install
 
 if TYPE_CHECKING:
     from aiohttp.web import Application
@@ -82,7 +82,7 @@ def _application(registry: Registry, limits: Limits) -> Application:
     try:
         from stormlab.chaos.server.api import application
     except ModuleNotFoundError as missing:
-        raise BadInput(f"the proxy needs {missing.name}: pip install 'stormlab[chaos]'") from None
+        raise BadInput(f"the proxy needs {missing.name}; {how_to_install('chaos')}") from None
     return application(registry, body_limit=limits.body)
 
 
