@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 from tests.live.programs import alive
-from tests.loadtests.playing import Loaded, Played, playing
+from tests.loadtests.playing import ROOT, Loaded, Played, playing
 from tools.waiting import wait_for
 
 pytestmark = pytest.mark.live
@@ -186,3 +187,20 @@ def test_beyond_capacity_an_open_loop_stays_on_schedule_and_a_closed_one_does_no
     assert offered["offered_ratio"] == pytest.approx(1.0, abs=0.01) and offered["due"] == 300
     assert offered["total"]["goodput"] < 55 and offered["total"]["latency"]["p99"] > 2
     assert answered["sent_in_time"] / 3 < 55 and answered["total"]["latency"]["p95"] < 1
+
+
+def test_a_class_of_ones_own_loads_another_system(tmp_path: Path) -> None:
+    """The one of the page about load tests."""
+    page = (ROOT / "docs" / "load-testing.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python notest\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    mine = tmp_path / "mine.py"
+    mine.write_text(code, encoding="utf-8")
+    with playing() as (serve, play):
+        server = serve()
+        which = ["-f", f"loadtests/locustfile.py,{mine}", "Shop"]
+        load = play(tmp_path / "shop", "-H", server.url, "--rate", "100", "-t", "3s", *which)
+        assert load.status() == 0, load.said()
+        seen = {path: count for path, count in server.seen().items() if path != "GET /seen"}
+    assert list(load.results()["clients"]) == ["shop"]
+    assert 0.7 < seen["GET /"] / sum(seen.values()) < 0.9
+    assert all(path == "GET /" or re.fullmatch(r"GET /item/\d\d?", path) for path in seen)
