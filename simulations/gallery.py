@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 PAGE, IMAGES = ROOT / "docs" / "gallery.md", ROOT / "docs" / "images" / "gallery"
 HELPERS = {"__init__", "experiment", "gallery"}
 COLOURS = 48
+#: Words of module names that are abbreviations.
+ABBREVIATIONS = {"Gc": "GC"}
 
 HEAD = """# Gallery
 
@@ -29,7 +31,8 @@ def experiments() -> list[str]:
 def section(name: str) -> str:
     """What the page says about one experiment."""
     finding = (import_module(f"simulations.{name}").__doc__ or "").strip().splitlines()[0]
-    title = name.replace("_", " ").capitalize()
+    first, *rest = name.capitalize().split("_")
+    title = " ".join([ABBREVIATIONS.get(first, first), *rest])
     return f"\n## {title}\n\n{finding}\n\n![{finding}](images/gallery/{name}.png)\n\n    python -m simulations.{name}\n"
 
 
