@@ -27,3 +27,9 @@ def headless(browser: Path, driver: Path, *, profile: Path, size: tuple[int, int
     for flag in (f"window-size={size[0]},{size[1]}", f"user-data-dir={profile}", *_QUIET):
         options.add_argument(f"--{flag}")
     return webdriver.Chrome(options=options, service=webdriver.ChromeService(str(driver)))
+
+
+def seen(page: webdriver.Chrome, css: str, what: str = "textContent") -> list[str]:
+    """A property of all such elements, read at one moment: elements come and go while a page is being drawn."""
+    script = "return [...document.querySelectorAll(arguments[0])].map(one => one[arguments[1]])"
+    return page.execute_script(script, css, what)  # type: ignore[no-any-return]

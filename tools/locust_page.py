@@ -30,7 +30,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from stormlab.live import programs
 from stormlab.live.ports import HOST, free
-from tools.browser import headless
+from tools.browser import headless, seen
 from tools.waiting import wait_for
 
 ROOT = Path(__file__).parents[1]
@@ -86,9 +86,8 @@ class Page:
         return self.texts("select[name=shapeClass] option")
 
     def texts(self, css: str) -> list[str]:
-        """What all such elements say, read at one moment: they come and go while the page is being drawn."""
-        script = "return [...document.querySelectorAll(arguments[0])].map(one => one.textContent.trim())"
-        return self.chrome.execute_script(script, css)  # type: ignore[no-any-return]
+        """What all such elements say, read at one moment."""
+        return [one.strip() for one in seen(self.chrome, css)]
 
     def find(self, css: str) -> list[WebElement]:
         return self.chrome.find_elements(By.CSS_SELECTOR, css)

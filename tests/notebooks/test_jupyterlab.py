@@ -21,7 +21,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from stormlab.live import ports
 from tools import notebooks
-from tools.browser import headless
+from tools.browser import headless, seen
 from tools.waiting import wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.real, pytest.mark.timeout(600)]
@@ -96,15 +96,9 @@ def done(page: webdriver.Chrome, css: str, action: Callable[[Any], None]) -> boo
     return False
 
 
-def seen(page: webdriver.Chrome, css: str, what: str) -> list[str]:
-    """A property of all such elements, read at one moment: elements come and go while the page builds itself."""
-    script = "return [...document.querySelectorAll(arguments[0])].map(one => one[arguments[1]])"
-    return page.execute_script(script, css, what)  # type: ignore[no-any-return]
-
-
 def cells_run(page: webdriver.Chrome) -> bool:
     """Whether the three cells have run; has them run if none of them is about to."""
-    numbers = [one.strip("[]:") for one in seen(page, ".jp-Cell .jp-InputPrompt", "textContent")[:3]]
+    numbers = [one.strip("[]:") for one in seen(page, ".jp-Cell .jp-InputPrompt")[:3]]
     if len(numbers) == 3 and "*" not in numbers and " " in numbers and done(page, ".jp-Cell .cm-content", click):
         for _ in range(3):
             ActionChains(page).key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()

@@ -18,7 +18,7 @@ _EPHEMERAL = 32_768
 #: the last one. The system gives them to nobody else then, also in other processes, but servers, which set
 #: SO_REUSEADDR, may listen there.
 _HELD: deque[int] = deque()
-_HOLDS, _MOST_HELD = sys.platform == "linux", 100
+_MOST_HELD = 100
 
 
 def free(count: int) -> list[int]:
@@ -33,7 +33,8 @@ def free(count: int) -> list[int]:
     for sock in sockets:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         _HELD.append(sock.detach())
-    while len(_HELD) > (max(_MOST_HELD, count) if _HOLDS else 0):
+    held = max(_MOST_HELD, count) if sys.platform == "linux" else 0
+    while len(_HELD) > held:
         os.close(_HELD.popleft())
     return numbers
 

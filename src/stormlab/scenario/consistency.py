@@ -49,6 +49,7 @@ def contradictions(scenario: Scenario) -> list[InvalidValue]:
         *_needs(scenario),
         *_windows(scenario),
         *_traces(scenario),
+        *_loops(scenario),
         *_sizes(scenario),
     ]
 
@@ -233,13 +234,18 @@ def _traces(scenario: Scenario) -> Iterator[InvalidValue]:
             yield InvalidValue(f"{path}.target", problem)
 
 
-def _sizes(scenario: Scenario) -> Iterator[InvalidValue]:
+def _loops(scenario: Scenario) -> Iterator[InvalidValue]:
+    """Time has to pass between the requests of a user."""
     for name, client in scenario.clients.items():
         if client.arrivals.kind == "closed" and client.arrivals.think_time.mean == client.latency == 0:
             problem = (
                 "users who are turned away would ask again in no time, for ever; give it a mean above 0, say 0.001"
             )
             yield InvalidValue(f"clients.{name}.arrivals.think_time", problem)
+
+
+def _sizes(scenario: Scenario) -> Iterator[InvalidValue]:
+    for name, client in scenario.clients.items():
         requests = expected_requests(scenario, name, client)
         if requests > MOST_REQUESTS:
             problem = (

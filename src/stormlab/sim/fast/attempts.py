@@ -45,17 +45,10 @@ CEILINGS = 1001
 
 
 @part
-def wake(world: Any, client: int, time: float) -> None:
-    """Let a client go on at ``time``, unless the run is over by then."""
-    if time < world.end:
-        put(calendar_at(world.waits, 0), client, time)
-
-
-@part
 def think(world: Any, user: int, now: float) -> None:
     """A user thinks before the next request."""
     seconds = draw(world.streams, THINK, world.think_kind, world.think_first, world.think_second)
-    wake(world, user, now + seconds)
+    put(calendar_at(world.waits, 0), user, now + seconds)
 
 
 @part
@@ -164,7 +157,7 @@ def fail(world: Any, client: int, now: float) -> Any:
     one.attempt += 1
     if wait <= 0.0:
         return ATTEMPT
-    wake(world, client, now + wait)
+    put(calendar_at(world.waits, 0), client, now + wait)
     return NOTHING
 
 

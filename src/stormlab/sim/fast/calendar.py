@@ -26,9 +26,9 @@ near_at = pointer(NEAR)
 
 #: ``slice`` is the current one, of ``per_second``; what is in it lies from ``first`` to ``last`` in ``order``, sorted,
 #: and in the ``heap`` of ``near`` entries; ``all`` counts everything, of which there is ``room`` for so many. Times are
-#: late by ``offset``. The rest are addresses.
+#: late by ``offset``; nothing comes due from ``end`` on. The rest are addresses.
 CALENDAR = record(
-    f8="per_second offset",
+    f8="per_second offset end",
     i8="mask slice first last near all room free buckets links entries order scratch tallies heap",
 )
 
@@ -78,7 +78,9 @@ def pop(heap: int, size: int) -> None:
 
 @part
 def put(calendar: Any, item: int, time: float) -> None:
-    """Let ``item`` come due at ``time``."""
+    """Let ``item`` come due at ``time``, which is never when that is after the end of the run."""
+    if time >= calendar.end:
+        return
     time -= calendar.offset
     calendar.all += 1
     slice_ = np.int64(time * calendar.per_second)

@@ -60,7 +60,13 @@ class World:
         self.arrays |= {f"{name}.{part}": room for part, room in rooms.items()}
         addresses = {part: room.ctypes.data for part, room in rooms.items()}
         slice_ = -1 if per_second else 0
-        numbers = {"per_second": per_second, "mask": BUCKETS - 1, "slice": slice_, "room": count}
+        numbers = {
+            "per_second": per_second,
+            "end": self.number("end"),
+            "mask": BUCKETS - 1,
+            "slice": slice_,
+            "room": count,
+        }
         part, _, last = name.rpartition(".")
         self.place(part, **{last: one(calendar.CALENDAR, **numbers, **addresses)})
 

@@ -51,15 +51,13 @@ def service_seconds(world: Any, service: Any) -> Any:
 
 @part
 def begin(world: Any, service: Any, caller: int, number: int, key: int, until: float, now: float) -> None:
-    """An idle worker takes an attempt; what would be done after the end of the run is never done."""
+    """An idle worker takes an attempt."""
     work = service.idle
     job = job_at(service.jobs, work)
     service.idle = job.following
     service.busy += 1
     job.until, job.caller, job.number, job.key = until, caller, number, key
-    done = now + service_seconds(world, service)
-    if done < world.end:
-        put(calendar_at(service.works, 0), work, done)
+    put(calendar_at(service.works, 0), work, now + service_seconds(world, service))
 
 
 @part

@@ -189,11 +189,16 @@ def _plant(scenario: Scenario, client: Client, stretches: Any) -> dict[str, Any]
         deadline=deadline.seconds if deadline else np.inf,
         retries=retry.max_retries if retry else 0,
         breaker_first=bool(gates_in_order) and "breaker" in gates_in_order[0],
-        users=1 + int(max(stretches["start"].max(), stretches["end"].max())) if closed else 0,
+        users=_most_users(stretches) if closed else 0,
         fewest=np.floor(min(stretches["start"].min(), stretches["end"].min())) if closed else 0,
         duration=scenario.run.duration,
         end=scenario.run.duration + Recorder.DRAIN,
     )
+
+
+def _most_users(stretches: Any) -> int:
+    """Room for as many as there may be at any moment, whichever way a fraction is rounded."""
+    return 1 + int(max(stretches["start"].max(), stretches["end"].max()))
 
 
 def _time(of: str, distribution: Any) -> dict[str, float]:
